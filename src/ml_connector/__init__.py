@@ -1,0 +1,1 @@
+"""Connects BigCommerce stores with the ERPs behind them, and proves what it moved."""

@@ -1,0 +1,1 @@
+"""The configuration of connections and integrations as files."""

@@ -1,0 +1,133 @@
+"""The shape of a configuration file. What each key means: `docs/configuration.md`; what it follows: `examples/`."""
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from ml_connector.config.mapping import MappingFile
+from ml_connector.config.policy import policy_schema
+
+NAME = r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"
+"""Names stand in URLs and on command lines."""
+
+Name = Annotated[str, Field(pattern=NAME)]
+Url = Annotated[str, Field(pattern=r"^https?://[^\s/@]+(/\S*)?$", max_length=500)]
+Seconds = Annotated[
+    Decimal,
+    Field(ge=0, le=86_400, strict=False),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?$"}]}),
+]
+PolicyValues = Annotated[dict[str, Any], WithJsonSchema(policy_schema())]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class FromEnvironment(Part):
+    """The value of an environment variable of the process that applies the configuration."""
+
+    env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+class FromFile(Part):
+    """The content of a file, without the line's end; relative to the configuration file."""
+
+    file: Annotated[str, Field(min_length=1)]
+
+
+CREDENTIAL_FORMS = "{env: NAME} or {file: PATH}"
+
+Credential = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                FromEnvironment.model_json_schema(),
+                FromFile.model_json_schema(),
+                {"type": "string", "description": "Only for fields that are no secret, such as a client ID"},
+            ]
+        }
+    ),
+]
+"""Where a credential comes from. `fields` checks it, to say what is wrong without repeating what was written."""
+
+
+class TlsFiles(Part):
+    """Paths on the machines that call the system."""
+
+    ca_file: str = ""
+    certificate_file: str = ""
+    key_file: str = ""
+
+
+class TimingSeconds(Part):
+    """The assumptions of exactly-once, in seconds; shorter ones are accepted for sandboxes only."""
+
+    p_s: Seconds | None = None
+    t_s: Seconds | None = None
+    l_s: Seconds | None = None
+    v_s: Seconds | None = None
+    s_s: Seconds | None = None
+
+
+NO_TLS = TlsFiles()
+NO_TIMING = TimingSeconds()
+
+
+class ConnectionEntry(Part):
+    """One account at one system. `sandbox` permits plain HTTP, loopback addresses and short timing."""
+
+    system: str
+    base_url: Url
+    sandbox: bool = False
+    settings: dict[str, Any] = {}
+    credentials: dict[str, Credential] = {}
+    tls: TlsFiles = NO_TLS
+    proxy: str = ""
+    allow_private: bool = False
+    concurrency: int | None = Field(None, ge=1, le=100)
+    timing: TimingSeconds = NO_TIMING
+
+
+class FlowEntry(Part):
+    """`poll_s`: pause between polls. `overlap_s`: how far a poll looks behind the one before."""
+
+    enabled: bool = True
+    poll_s: int = Field(60, ge=1, le=86_400)
+    overlap_s: int = Field(600, ge=0, le=86_400)
+
+
+class RetentionDays(Part):
+    """Days after which stored deliveries and audit entries are deleted; postings and records never are."""
+
+    audit_days: Annotated[int, Field(ge=7, le=36_500)] = 400
+    webhook_days: Annotated[int, Field(ge=7, le=36_500)] = 30
+
+
+NO_RETENTION = RetentionDays()
+
+FLOWS = ("orders", "customers")
+Flow = Literal["orders", "customers"]
+
+
+class IntegrationEntry(Part):
+    """One store connection joined with one ERP connection."""
+
+    store: Name
+    erp: Name
+    active: bool = True
+    webhook_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    flows: dict[Flow, FlowEntry] = {}
+    retention: RetentionDays = NO_RETENTION
+    policy: PolicyValues
+    mapping: MappingFile = MappingFile()
+
+
+class ConfigFile(Part):
+    """A whole configuration: what is not in it is switched off by `config apply`."""
+
+    version: Literal[1]
+    connections: dict[Name, ConnectionEntry] = {}
+    integrations: dict[Name, IntegrationEntry] = {}

@@ -1,0 +1,55 @@
+"""Which holds a change of configuration may end. To run a record once too often is harmless: it is held again."""
+
+from collections.abc import Iterable, Mapping
+
+from ml_connector.config.diff import Change
+
+POLICY: Mapping[str, tuple[str, ...]] = {
+    "posting.trigger": ("awaiting_capture",),
+    "posting.partial_capture": ("awaiting_capture",),
+    "posting.held_statuses": ("status_held",),
+    "offline_methods": ("awaiting_capture",),
+    "rounding.tolerance_minor": ("totals_mismatch", "refund_mismatch"),
+    "tax.tolerance_minor": ("tax_mismatch",),
+    "tax.source": ("tax_overridden", "erp_tax_difference"),
+    "gift_certificates.voucher": ("voucher_taxed", "single_purpose_redeemed"),
+    "refunds.declined": ("refund_partly_declined",),
+    "amendment": ("amended_after_posting",),
+    "cancel.after_posting": ("cancelled_after_posting",),
+    "closed_period": ("closed_period",),
+    "fx.rate": ("currency_mismatch",),
+}
+
+SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "open_from": ("closed_period",),
+    "open_to": ("closed_period",),
+    "b2b": ("b2b_unknown",),
+    "document_types": ("rejected",),
+}
+
+MAPPING = ("master_data",)
+"""Holds on an account or centre that the ERP does not have: another one may be mapped now."""
+
+CONNECTION = "connection"
+"""Holds of a connection whose credentials or right were refused; the key is the connection's number."""
+
+
+def kinds_ended_by_integration(changes: Iterable[Change]) -> set[str]:
+    """Kinds of holds (other than `unmapped`) that changes of an integration's own entry may end."""
+    kinds: set[str] = set()
+    for change in changes:
+        part = change.path[2] if len(change.path) > 2 else ""
+        if part == "policy" and len(change.path) > 3:
+            kinds.update(POLICY.get(change.path[3], ()))
+        elif part == "mapping":
+            kinds.update(MAPPING)
+    return kinds
+
+
+def kinds_ended_by_connection(changes: Iterable[Change]) -> set[str]:
+    """Kinds of holds that changes of a connection's settings may end, in every integration that uses it."""
+    kinds: set[str] = set()
+    for change in changes:
+        if len(change.path) > 3 and change.path[2] == "settings":
+            kinds.update(SETTINGS.get(change.path[3], ()))
+    return kinds

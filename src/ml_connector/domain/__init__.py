@@ -1,0 +1,1 @@
+"""The words of the field as values: money, orders, customers, documents, mapping, policy. No I/O, no clock."""

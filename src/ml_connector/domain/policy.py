@@ -1,0 +1,53 @@
+"""Policy: versioned choices of one integration. Defaults and reasons: `docs/policy.md`."""
+
+from collections.abc import Mapping as Map
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Every choice that planning asks for. Names are the configuration keys with dots as underscores."""
+
+    reference_tag: str
+    posting_trigger: Literal["capture", "placement", "shipment", "completion"] = "capture"
+    posting_cut_over: date | None = None
+    posting_held_statuses: tuple[int, ...] = (12,)
+    posting_settlement: Literal["two_step", "one_step"] = "two_step"
+    posting_partial_capture: Literal["full_order", "wait_full"] = "full_order"
+    posting_zero_total: Literal["post", "exclude"] = "post"
+    posting_lines: Literal["aggregate", "per_line"] = "aggregate"
+    discounts_presentation: Literal["gross", "net"] = "gross"
+    rounding_tolerance_minor: int = 5
+    tax_source: Literal["store", "erp"] = "store"
+    tax_tolerance_minor: int = 2
+    gift_certificates_voucher: Literal["multi_purpose", "single_purpose"] = "multi_purpose"
+    refunds_revenue: Literal["original", "sales_returns"] = "original"
+    refunds_declined: Literal["exclude", "hold"] = "exclude"
+    refunds_post_when: Literal["created", "settled"] = "created"
+    cancel_after_posting: Literal["reverse", "hold"] = "reverse"
+    amendment: Literal["reverse_repost", "adjust", "hold"] = "reverse_repost"
+    customers_guest: Literal["one_time", "by_email"] = "one_time"
+    customers_registered: Literal["individual", "collective"] = "individual"
+    dates_posting: Literal["order_date", "trigger_date"] = "order_date"
+    dates_time_zone: str = "store"
+    closed_period: Literal["hold", "first_open_day"] = "hold"
+    fx_rate: Literal["erp", "store"] = "erp"
+    offline_methods: Map[str, Literal["wait", "paid_by_status", "on_account"]] = field(
+        default_factory=dict[str, Literal["wait", "paid_by_status", "on_account"]]
+    )
+    sales_tax: Literal["store", "erp"] = "store"
+    sales_erp_tax_rounding: Literal["per_code", "per_line"] = "per_code"
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPeriods:
+    """The ERP's open posting period, both days included; None: no bound on that side."""
+
+    open_from: date | None = None
+    open_to: date | None = None
+
+    def contains(self, day: date) -> bool:
+        return (self.open_from is None or day >= self.open_from) and (self.open_to is None or day <= self.open_to)

@@ -1,0 +1,136 @@
+"""Payments: one document per captured transaction, and what moves a deposit to the receivable when revenue is due."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+
+from ml_connector.domain.documents import Document, Kind, Line, Role
+from ml_connector.domain.money import ZERO
+from ml_connector.domain.orders import Transaction
+from ml_connector.planning.amendment import kept, reverse_standing, settle
+from ml_connector.planning.digest import digest as digest_of
+from ml_connector.planning.digest import transaction_digest
+from ml_connector.planning.order_entry import clearing_line, offline_line
+from ml_connector.planning.work import Work
+
+
+def payments(work: Work, captures: Sequence[Transaction], applies_to: str, deposit: bool) -> list[Document]:
+    """`applies_to`: the order document that is paid; empty where the money comes before it (`deposit`)."""
+    documents: list[Document] = []
+    for row in captures:
+        documents.extend(_payment(work, row, applies_to, deposit))
+    return documents
+
+
+def payment_by_status(
+    work: Work, captures: Sequence[Transaction], paid: bool, applies_to: str, deposit: bool
+) -> list[Document]:
+    """The payment that the status alone shows. Its day and amount are frozen by its posting; a real row replaces it."""
+    name = work.names.name("S", work.order.id)
+    posted = work.ledger.live(name)
+    if captures:
+        return list(reverse_standing(work, name, work.day(captures[0].created))) if posted else []
+    if posted is not None and name.base not in work.facts.repost:
+        return [*(kept(item) for item in work.ledger.reversals(name)), kept(posted)]
+    if not paid or work.due == 0:
+        return []
+    digest = digest_of("status", work.order.id, work.due)
+    day = work.day(work.order.modified)
+
+    def build(generation: int) -> Document:
+        return work.document(
+            Kind.PAYMENT,
+            name,
+            generation,
+            posting_date=day,
+            document_date=day,
+            text=f"Payment order {work.order.id}",
+            lines=[offline_line(work), _settling(work, work.due, deposit, "settles the receivable")],
+            source_digest=digest,
+            applies_to="" if deposit else applies_to,
+        )
+
+    return list(settle(work, name, digest, build).documents)
+
+
+def applications(
+    work: Work, paid: Sequence[Document], order: Document, drawn: Mapping[str, Decimal], natural: date
+) -> list[Document]:
+    """One deposit application per payment that stands as a deposit.
+
+    `drawn`: what refunds took from each deposit before delivery; `natural`: the day on which revenue is due.
+    """
+    sources = {work.names.name("P", row.id).base: row.id for row in work.snapshot.transactions}
+    sources[work.names.name("S", work.order.id).base] = str(work.order.id)
+    documents: list[Document] = []
+    for payment in paid:
+        amount = deposited(payment) - drawn.get(payment.reference, ZERO)
+        if payment.kind is Kind.PAYMENT and amount != 0:
+            documents.extend(_application(work, payment, order, amount, natural, sources))
+    return documents
+
+
+def deposited(payment: Document) -> Decimal:
+    """What a payment put on the deposit account; zero where it paid the receivable."""
+    if payment.kind is not Kind.PAYMENT:
+        return ZERO
+    return -sum((line.signed for line in payment.lines if line.role is Role.CUSTOMER_DEPOSIT), ZERO)
+
+
+def _payment(work: Work, row: Transaction, applies_to: str, deposit: bool) -> tuple[Document, ...]:
+    name = work.names.name("P", row.id)
+    digest = transaction_digest(row)
+    day = work.day(row.created)
+
+    def build(generation: int) -> Document:
+        why = f"transaction {row.id} ({row.event}, ok): gross amount, provider fees come with the payout"
+        return work.document(
+            Kind.PAYMENT,
+            name,
+            generation,
+            posting_date=day,
+            document_date=day,
+            text=f"Payment order {work.order.id}",
+            lines=[
+                clearing_line(work, row, why),
+                _settling(work, work.whole(row.amount), deposit, "the buyer has paid this part"),
+            ],
+            source_digest=digest,
+            applies_to="" if deposit else applies_to,
+        )
+
+    return settle(work, name, digest, build).documents
+
+
+def _settling(work: Work, amount: Decimal, deposit: bool, why: str) -> Line:
+    text = f"Payment order {work.order.id}"
+    if deposit:
+        return work.customer_line(Role.CUSTOMER_DEPOSIT, -amount, text, "money before delivery is a debt to the buyer")
+    return work.customer_line(Role.RECEIVABLE, -amount, text, why)
+
+
+def _application(
+    work: Work, payment: Document, order: Document, amount: Decimal, natural: date, sources: Mapping[str, str]
+) -> tuple[Document, ...]:
+    name = work.names.name("A", sources[payment.base_reference])
+    digest = digest_of("application", payment.base_reference, amount)
+    text = f"Deposit order {work.order.id}"
+    day = max(natural, payment.document_date)
+
+    def build(generation: int) -> Document:
+        return work.document(
+            Kind.DEPOSIT_APPLICATION,
+            name,
+            generation,
+            posting_date=day,
+            document_date=day,
+            text=text,
+            lines=[
+                work.customer_line(Role.CUSTOMER_DEPOSIT, amount, text, "delivered: the advance is used up"),
+                work.customer_line(Role.RECEIVABLE, -amount, text, "and settles the receivable of the order entry"),
+            ],
+            source_digest=digest,
+            applies_to=order.reference,
+        )
+
+    return settle(work, name, digest, build).documents
