@@ -1,0 +1,98 @@
+"""A BigCommerce store as capabilities: canonical types in, canonical types out."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+
+from ml_connector.connectors.base import ChangePage, Check, Delivery, Services, Settings
+from ml_connector.connectors.bigcommerce import changes, customers, health, hooks, notes, webhooks
+from ml_connector.connectors.bigcommerce.answers import SYSTEM
+from ml_connector.connectors.bigcommerce.client import Client, host_of
+from ml_connector.connectors.bigcommerce.facts import StoreFacts
+from ml_connector.connectors.bigcommerce.orders import OrderReader
+from ml_connector.connectors.bigcommerce.settings import StoreSettings, store_settings, tls_settings
+from ml_connector.connectors.http import HttpSession, Timeouts
+from ml_connector.domain.customers import Customer, CustomerGroup
+from ml_connector.domain.orders import OrderSnapshot
+
+_TIMEOUTS = Timeouts(connect_s=10, read_s=60, write_s=60)
+
+
+class BigCommerce:
+    """Pings, ReadsOrders, ReadsCustomers, ReceivesWebhooks, WritesBack of one store."""
+
+    def __init__(self, client: Client, settings: StoreSettings) -> None:
+        self._client = client
+        self._settings = settings
+        self._facts = StoreFacts(client, settings.store_hash)
+        self._orders = OrderReader(client, self._facts, settings)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def ping(self) -> Sequence[Check]:
+        return await health.ping(self._client, self._settings)
+
+    # ------------------------------------------------------------------ orders
+
+    async def orders(self, keys: Sequence[str]) -> Mapping[str, OrderSnapshot]:
+        """Complete snapshots by key; unknown keys are absent. How many calls: see `orders`."""
+        return await self._orders.read(keys)
+
+    def changed_orders(self, since: datetime) -> AsyncIterator[ChangePage]:
+        """Orders modified or refunded at or after `since`, oldest first."""
+        return changes.changed_orders(self._client, since)
+
+    def orders_created(self, first: datetime, last: datetime) -> AsyncIterator[ChangePage]:
+        """Orders created from `first` to `last`, both included."""
+        return changes.orders_created(self._client, first, last)
+
+    # ------------------------------------------------------------------ customers
+
+    async def customers(self, keys: Sequence[str]) -> Mapping[str, Customer]:
+        """Customers with every address; unknown keys are absent."""
+        return await customers.read_customers(self._client, self._facts, self._settings, keys)
+
+    def changed_customers(self, since: datetime) -> AsyncIterator[ChangePage]:
+        """Customers modified at or after `since`, oldest first."""
+        return changes.changed_customers(self._client, since)
+
+    async def customer_groups(self) -> Sequence[CustomerGroup]:
+        """Every customer group, for mappings."""
+        return await customers.read_groups(self._client)
+
+    # ------------------------------------------------------------------ webhooks
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Delivery:
+        """The delivery, verified by the connection's scheme. Raises `Forged`."""
+        return webhooks.verify(self._settings, headers, body, now)
+
+    async def ensure_hooks(self, destination: str, *, remove_others: bool = False) -> Sequence[str]:
+        """Our hooks exist and are active at `destination`; what was changed, in words."""
+        return await hooks.ensure_hooks(self._client, self._settings, destination, remove_others=remove_others)
+
+    # ------------------------------------------------------------------ write back
+
+    async def note_documents(self, order_key: str, numbers: Mapping[str, str]) -> None:
+        """Reference -> ERP number beside the order; nothing when `write_back` is off."""
+        await notes.note_documents(self._client, self._settings, order_key, numbers)
+
+
+def connect(given: Settings, services: Services) -> BigCommerce:
+    """A connection; nothing is called yet. Raises `ValueError` naming the setting that cannot be used."""
+    settings = store_settings(given)
+    proxy = given.settings.get("proxy")
+    http = HttpSession(
+        host_of(given.base_url),
+        services=services,
+        timeouts=_TIMEOUTS,
+        tls=tls_settings(given),
+        proxy=str(proxy) if proxy else None,
+        sandbox=given.sandbox,
+        allow_private=given.settings.get("allow_private") is True,
+        system=SYSTEM,
+        secrets=[
+            secret for secret in (settings.access_token, settings.client_secret, settings.webhook_secret) if secret
+        ],
+    )
+    client = Client(http, services, store_hash=settings.store_hash, access_token=settings.access_token)
+    return BigCommerce(client, settings)
