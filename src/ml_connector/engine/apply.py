@@ -1,0 +1,383 @@
+"""Makes documents true in the target, each exactly once (`docs/exactly-once.md`, section "one document").
+
+All documents of a batch are looked up together. Then its records move in waves: the first document of each, then the
+second, each wave in as few posts as the target allows. Within a record the order of the plan is kept: a document is
+not sent before the one in front of it is posted.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ml_connector.connectors.base import Ledger, Lookup, Problem, StoredDocument, Timing
+from ml_connector.connectors.errors import Transient
+from ml_connector.domain.codec import document_from_json, document_to_json
+from ml_connector.domain.documents import Document, Kind
+from ml_connector.engine import crash, postings
+from ml_connector.engine.database import Database, dump_json, parse_json
+from ml_connector.engine.evidence import Judgement, judge
+from ml_connector.engine.outcomes import Applied, Changed, Failed, Result, Stands, Stop, Stopped, Waits, next_look_s
+from ml_connector.engine.postings import OPEN, Name, Planned, Posting, State, Step
+from ml_connector.engine.recovery import adopt_generations
+from ml_connector.engine.runs import Fenced, Run
+from ml_connector.engine.send import Parcel, Sender
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where documents go: the ERP connection, and what exactly-once assumes of it."""
+
+    connection: int
+    ledger: Ledger
+
+    @property
+    def timing(self) -> Timing:
+        return self.ledger.timing
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What must exist for one record, in order. Documents that are `already` posted are passed over."""
+
+    key: str
+    documents: tuple[Document, ...]
+    mapping_version: int = 0
+    policy_version: int = 0
+
+
+@dataclass(slots=True)
+class _Progress:
+    work: Work
+    left: list[Document] = field(default_factory=list[Document])
+    numbers: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(slots=True)
+class _Prepared:
+    """What one look-up told of all documents of a batch. `ready`: may be sent; the rest has its verdict."""
+
+    documents: dict[Name, Document] = field(default_factory=dict[Name, Document])
+    verdicts: dict[Name, Stands | Stop] = field(default_factory=dict[Name, "Stands | Stop"])
+    ready: dict[Name, Posting] = field(default_factory=dict[Name, Posting])
+
+
+class Applier:
+    """Applies plans for one run, under its token."""
+
+    def __init__(self, database: Database, run: Run, target: Target, sender: Sender) -> None:
+        self._database = database
+        self._run = run
+        self._fence = run.fence
+        self._flow = run.flow
+        self._target = target
+        self._sender = sender
+        self._refused: set[Name] = set()
+
+    # -------------------------------------------------------------- unknown outcomes first (P1)
+
+    async def resolve(self, keys: Sequence[str]) -> dict[str, Stop]:
+        """Looks up every open posting of these records. Returns the records that cannot go on yet.
+
+        From our own rows alone, before the source is read: also for records that are cancelled, excluded or gone.
+        Resolving never sends.
+        """
+        async with self._database.connect() as connection:
+            opened = await postings.open_postings(connection, self._fence.integration, self._flow, keys)
+        settled = await self._look_again(opened)
+        return {
+            posting.record_key: outcome
+            for posting in opened
+            if isinstance(outcome := settled[posting.name], Waits | Stopped | Failed)
+        }
+
+    async def _look_again(self, opened: Sequence[Posting]) -> dict[Name, Stands | Stop]:
+        """What a look-up shows of open postings. `Changed`: it was proved absent and may be sent again."""
+        if not opened:
+            return {}
+        await crash.point("resolve.look_up.b")
+        documents = {posting.name: document_from_json(posting.content) for posting in opened}
+        stored = await self._find([Lookup(documents[posting.name]) for posting in opened])
+        await crash.point("resolve.look_up.a")
+        settled: dict[Name, Stands | Stop] = {}
+        judged: list[tuple[Posting, Judgement]] = []
+        gone: list[Posting] = []
+        for posting in opened:
+            judgement = judge(
+                posting, documents[posting.name], stored.get(documents[posting.name].reference, ()), self._target.ledger
+            )
+            if judgement is not None:
+                judged.append((posting, judgement))
+            elif posting.absence_counts:
+                gone.append(posting)
+                settled[posting.name] = Changed(f"{posting.name.written} never arrived")
+            else:
+                settled[posting.name] = Waits(posting.name.reference, next_look_s(posting))
+        if gone and (blind := await self._blind()) is not None:
+            settled |= {posting.name: blind for posting in gone}
+            gone = []
+        await crash.point("resolve.commit.b")
+        await self._record(judged)
+        await postings.absent(self._database, self._fence, gone)
+        await crash.point("resolve.commit.a")
+        for posting in gone:
+            self._sender.story("absent", posting.record_key, posting.name.written, {"attempt": posting.attempt})
+        for posting, judgement in judged:
+            if judgement.state is State.HELD:
+                settled[posting.name] = Stopped("posting_held", posting.name.reference, judgement.error)
+            else:
+                settled[posting.name] = Stands(judgement.number)
+        return settled
+
+    async def _blind(self) -> Failed | None:
+        """Absence proves nothing while the look-up does not see the youngest document known to be ours (V)."""
+        async with self._database.connect() as connection:
+            witness = await postings.youngest(connection, self._fence.integration)
+        if witness is None:
+            return None
+        document = document_from_json(witness.content)
+        if (await self._find([Lookup(document)])).get(document.reference):
+            return None
+        return Failed(
+            Transient(
+                f"the look-up does not see {document.reference}, posted as {witness.number}: that it does not see "
+                "another document proves nothing; look at the rights of the user in the ERP"
+            )
+        )
+
+    # -------------------------------------------------------------- plans
+
+    async def apply(self, work: Sequence[Work]) -> dict[str, Result]:
+        """Per record: `Applied` with the target's numbers, or what stopped it; nothing for what is handed back.
+
+        Everything is looked up once, before anything is sent: a row that changes meanwhile loses its licence to be
+        sent (P2). Then the documents go out in waves.
+        """
+        results: dict[str, Result] = {}
+        active = {item.key: _Progress(item, [d for d in item.documents if not d.already]) for item in work}
+        prepared = await self._prepare(active.values())
+        while active:
+            for key, progress in list(active.items()):
+                if not progress.left:
+                    results[key] = Applied(progress.numbers)
+                    del active[key]
+            if self._run.stopping:  # the document at hand is finished; the rest belongs to another worker
+                return results
+            wave = {key: progress.left[0] for key, progress in active.items()}
+            await self._send(prepared, {name_of(document) for document in wave.values()})
+            for key, document in wave.items():
+                outcome = prepared.verdicts[name_of(document)]
+                if isinstance(outcome, Stands):
+                    active[key].numbers[document.reference] = outcome.number
+                    del active[key].left[0]
+                    await crash.point("doc1.posted.a" if document.kind is not Kind.REVERSAL else "reversal.posted.a")
+                else:
+                    results[key] = outcome
+                    del active[key]
+        return results
+
+    async def _prepare(self, all_progress: Iterable[_Progress]) -> _Prepared:
+        """Rows as `planned`, one look-up, the master data's word: what stands, what may be sent, what is stopped."""
+        prepared = _Prepared()
+        planned: dict[Name, Planned] = {}
+        for progress in all_progress:
+            for document in progress.left:
+                name = name_of(document)
+                if name not in planned:  # two records may share a customer: one drives it
+                    prepared.documents[name] = document
+                    planned[name] = planned_from(
+                        document, connection=self._target.connection, flow=self._flow, work=progress.work
+                    )
+        if not planned:
+            return prepared
+        await crash.point("posting.planned.b")
+        rows = await self._rows(planned)
+        await crash.point("posting.planned.a")
+        wanted: list[Posting] = []
+        for name, row in rows.items():
+            verdict = _standing(row, planned[name])
+            if verdict is None:
+                wanted.append(row)
+            else:
+                prepared.verdicts[name] = verdict
+        # P4: an open posting of another record, e.g. a shared customer, is driven by all who need it: that record may
+        # be parked, and nobody else would ever look.
+        overdue = [row for row in rows.values() if row.is_open and row.absence_counts]
+        prepared.verdicts |= await self._look_again(overdue)
+        if wanted:
+            absent = await self._look_up(wanted, planned, prepared)
+            await self._check(absent, prepared)
+        return prepared
+
+    async def _look_up(
+        self, rows: Sequence[Posting], planned: Mapping[Name, Planned], prepared: _Prepared
+    ) -> list[Posting]:
+        """Adopts or holds what the target has. Returns what it does not have."""
+        documents = prepared.documents
+        stored = await self._find([Lookup(documents[row.name], all_generations=_is_first(row)) for row in rows])
+        await crash.point("look_up.a")
+        absent: list[Posting] = []
+        judged: list[tuple[Posting, Judgement]] = []
+        for row in rows:
+            document = documents[row.name]
+            found = stored.get(document.reference, ())
+            others = [s for s in found if s.reference != document.reference] or [s for s in found if s.reversed_by]
+            if others and _is_first(row):
+                target = self._target
+                await adopt_generations(
+                    self._database, self._fence, target.ledger, target.timing, planned[row.name], document, found
+                )
+                unknown = Changed("the target holds documents of this reference that our records do not know")
+                prepared.verdicts[row.name] = unknown
+            elif (judgement := judge(row, document, found, self._target.ledger)) is not None:
+                judged.append((row, judgement))
+            else:
+                absent.append(row)
+        written = await self._record(judged)
+        for row, judgement in judged:
+            if row.name not in written:
+                prepared.verdicts[row.name] = Changed("another run has settled the document")
+            elif judgement.state is State.HELD:
+                prepared.verdicts[row.name] = Stopped("posting_held", row.name.reference, judgement.error)
+            else:
+                prepared.verdicts[row.name] = Stands(judgement.number)
+        return absent
+
+    async def _check(self, rows: Sequence[Posting], prepared: _Prepared) -> None:
+        """What the master data has something against is stopped before a byte of it is sent."""
+        if not rows:
+            return
+        problems = await self._target.ledger.check([prepared.documents[row.name] for row in rows])
+        for row in rows:
+            against = problems.get(prepared.documents[row.name].reference, ())
+            if against:
+                prepared.verdicts[row.name] = _problem(against)
+            else:
+                prepared.ready[row.name] = row
+
+    async def _send(self, prepared: _Prepared, wave: Iterable[Name]) -> None:
+        """Sends those of the wave that may be sent; afterwards every name of it has a verdict."""
+        ready = [prepared.ready.pop(name) for name in sorted(wave) if name in prepared.ready]
+        if ready:
+            parcels = [await self._parcel(row, prepared.documents[row.name]) for row in ready]
+            prepared.verdicts |= await self._sender.send(parcels)
+
+    async def _parcel(self, row: Posting, document: Document) -> Parcel:
+        return Parcel(row, document, await self._reversed(row), refused_before=row.name in self._refused)
+
+    async def _reversed(self, row: Posting) -> str:
+        """The target's number of the document that a reversal undoes."""
+        if row.reverses is None:
+            return ""
+        async with self._database.connect() as connection:
+            rows = await postings.read(connection, self._fence.integration, [row.reverses.reference])
+        original = rows.get(row.reverses)
+        return (original.number or "") if original else ""
+
+    async def _rows(self, planned: Mapping[Name, Planned]) -> dict[Name, Posting]:
+        """The rows of these documents as they stand, with the plan's content where nothing is in flight (P5)."""
+        rows = await postings.plan(self._database, self._fence, list(planned.values()))
+        if not rows:
+            raise Fenced(f"run {self._fence.token} was taken over")
+        rows = {name: rows[name] for name in planned}
+        changes = [
+            (row, planned[name])
+            for name, row in rows.items()
+            if row.state is State.REJECTED or (row.state is State.PLANNED and _differs(row, planned[name]))
+        ]
+        self._refused |= {row.name for row in rows.values() if row.state is State.REJECTED}
+        if not changes:
+            return rows
+        await postings.replan(self._database, self._fence, changes)
+        async with self._database.connect() as connection:
+            fresh = await postings.read(connection, self._fence.integration, [name.reference for name in planned])
+        return {name: fresh[name] for name in planned}
+
+    async def _find(self, lookups: Sequence[Lookup]) -> dict[str, Sequence[StoredDocument]]:
+        """By reference of the document that was asked for."""
+        size = self._target.ledger.lookup_size
+        found: dict[str, Sequence[StoredDocument]] = {}
+        for start in range(0, len(lookups), size):
+            found.update(await self._target.ledger.find(lookups[start : start + size]))
+        return found
+
+    async def _record(self, judged: Sequence[tuple[Posting, Judgement]]) -> set[Name]:
+        results = [judgement.as_found(posting) for posting, judgement in judged]
+        written = await postings.found(self._database, self._fence, results, self._target.timing)
+        for posting, judgement in judged:
+            self._sender.story(
+                "held" if judgement.state is State.HELD else "stored",
+                posting.record_key,
+                posting.name.written,
+                {"number": judgement.number, "by": "look-up", "error": judgement.error, "adopted": not judgement.ours},
+            )
+        return written
+
+
+def name_of(document: Document) -> Name:
+    return Name(document.base_reference, document.generation)
+
+
+def planned_from(document: Document, *, connection: int, flow: str, work: Work) -> Planned:
+    """The posting row that `document` asks for."""
+    step, reverses = Step.CREATE, None
+    if document.kind is Kind.REVERSAL:
+        step = Step.REVERSE
+        suffix = f"-{document.generation}" if document.generation > 1 else ""
+        reverses = Name(document.reverses.removesuffix(suffix), document.generation)
+    elif document.kind is Kind.CUSTOMER and document.generation > 1:
+        step = Step.UPDATE
+    return Planned(
+        name=name_of(document),
+        connection=connection,
+        flow=flow,
+        record_key=work.key,
+        kind=document.kind.value,
+        fingerprint=document.fingerprint,
+        content=document_to_json(document),
+        step=step,
+        reverses=reverses,
+        source_digest=document.source_digest or None,
+        mapping_version=work.mapping_version,
+        policy_version=work.policy_version,
+    )
+
+
+def _is_first(row: Posting) -> bool:
+    """Nothing was ever sent under the reference, as far as we know: the target may hold any generation of it (P7)."""
+    return row.name.generation == 1 and row.attempt == 0
+
+
+def _differs(row: Posting, planned: Planned) -> bool:
+    """Dates and texts too: what a row keeps is what is sent, for a reversal takes its day from there."""
+    return row.fingerprint != planned.fingerprint or row.content != parse_json(dump_json(dict(planned.content)))
+
+
+def _standing(row: Posting, planned: Planned) -> Stands | Stop | None:
+    """What an existing row already says about the document; None: it may be sent once a look-up finds nothing."""
+    if row.state in postings.LIVE:
+        shared = row.kind == Kind.CUSTOMER.value and row.step is Step.CREATE  # an order asks only that it exists (P4)
+        if shared or row.fingerprint == planned.fingerprint:
+            return Stands(row.number or "")
+        return Changed("the document was posted with other content meanwhile")
+    if row.state in OPEN:
+        return Waits(row.name.reference, next_look_s(row))
+    if row.state is State.HELD:
+        return Stopped("posting_held", row.name.reference, row.error or "a person must look at the document in the ERP")
+    if row.state is State.VOID:
+        return Stopped(
+            "reversed_in_erp", row.name.reference, "this generation was declared not live; start the next one"
+        )
+    if not row.absence_counts and row.resolve_at is not None:
+        wait_s = max(0.1, (row.resolve_at - row.read_at).total_seconds())
+        return Waits("", wait_s, f"{row.name.written} was refused a moment ago")
+    return None
+
+
+def _problem(problems: Sequence[Problem]) -> Stop:
+    first = problems[0]
+    text = "; ".join(dict.fromkeys(problem.message for problem in problems))
+    if first.kind == "period":
+        return Stopped("closed_period", first.key, text)
+    return Stopped("unmapped" if first.kind == "tax_group" else "master_data", f"{first.kind}|{first.key}", text)
+
+
+__all__ = ["Applier", "Target", "Work", "name_of"]

@@ -1,0 +1,161 @@
+"""One PostgreSQL: connections, transactions, notifications, JSON without floats.
+
+Two ways to run SQL, and no third: `connect()` is autocommit, for single statements that keep their invariant by
+themselves; `transaction()` is READ COMMITTED, for what must commit together. Both wait for the disk
+(`synchronous_commit=on`): a row that says "about to send" must not be lost (`docs/exactly-once.md`, 3.4).
+"""
+
+import json
+import os
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+from psycopg.sql import SQL, Identifier
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+IDLE_IN_TRANSACTION_S = 10
+"""A process that stands still in the midst of a transaction keeps its locks; after this the server takes them away.
+
+Below a lease, for others must be able to take its work over by then. No transaction of ours waits for anything but
+the database.
+"""
+_CONNECT_TIMEOUT_S = 10
+_DEAD_LINE_S = 20
+"""How long sent bytes may stay unacknowledged before the line to the server counts as dead."""
+
+
+def parse_json(data: str | bytes) -> Any:
+    """JSON as Python values; numbers with a fraction are `Decimal`, never float."""
+    return json.loads(data, parse_float=Decimal)
+
+
+def dump_json(value: object) -> str:
+    """Canonical JSON: keys sorted, no blanks, `Decimal` as a string (its digits are kept)."""
+    return json.dumps(value, default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no place in stored JSON")
+
+
+def database_url(url: str | URL) -> URL:
+    """`postgres://`, `postgresql://` or a URL of SQLAlchemy, as the URL of the driver that we use."""
+    parsed = make_url(str(url).replace("postgres://", "postgresql://", 1) if isinstance(url, str) else url)
+    if parsed.get_backend_name() != "postgresql":
+        raise ValueError(
+            f"the database must be PostgreSQL, not {parsed.get_backend_name()}: set DATABASE_URL to a postgresql:// URL"
+        )
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+TROUBLE: tuple[type[Exception], ...] = (DBAPIError, PoolTimeout, OSError)
+"""What a statement can raise: the server's refusal or absence, no free connection in time, the network."""
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the server was away (connection lost, refused, shutting down), as opposed to a statement it refused."""
+    if isinstance(error, PoolTimeout):
+        return True
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or (error.orig is not None and is_outage(error.orig))
+    if isinstance(error, psycopg.Error):
+        state = error.sqlstate
+        if state is None:
+            return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        # 08 connection, 53 out of resources, 57P0x shutting down or starting, 25006 read only (an old primary),
+        # 25P03 the server has ended this session because it stood still in a transaction
+        return state.startswith(("08", "53", "57P")) or state in ("25006", "25P03")
+    return isinstance(error, OSError)
+
+
+def is_contention(error: BaseException) -> bool:
+    """Whether a statement lost against another one (lock time-out, deadlock): the same again may succeed."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return is_contention(error.orig)
+    return isinstance(error, psycopg.Error) and error.sqlstate in ("40001", "40P01", "55P03")
+
+
+class Database:
+    """The pool of one process. `url` as in `DATABASE_URL`; `application` is shown in `pg_stat_activity`."""
+
+    def __init__(self, url: str | URL, *, application: str = "ml-connector", pool_size: int = 10) -> None:
+        self.url = database_url(url)
+        options = {
+            "synchronous_commit": "on",
+            "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_S}s",
+            "default_transaction_isolation": "read\\ committed",
+            "timezone": "UTC",
+            "jit": "off",
+        }
+        self._connect_args: dict[str, Any] = {
+            "application_name": f"{application} {socket.gethostname()}:{os.getpid()}"[:63],
+            "connect_timeout": _CONNECT_TIMEOUT_S,
+            "keepalives_idle": _DEAD_LINE_S,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": _DEAD_LINE_S * 1000,
+            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+        }
+        self.engine = create_async_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=30,
+            isolation_level="READ COMMITTED",
+            hide_parameters=True,  # an error's text must not carry what was written
+            connect_args=self._connect_args,
+            json_serializer=dump_json,
+            json_deserializer=parse_json,
+        )
+        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncGenerator[AsyncConnection]:
+        """A connection on which every statement commits by itself."""
+        async with self._autocommit.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[AsyncConnection]:
+        """One READ COMMITTED transaction: commits at the end of the block, rolls back when it raises."""
+        async with self.engine.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def listen(self, channel: str) -> AsyncGenerator[AsyncIterator[str]]:
+        """The payloads of a NOTIFY channel, on a connection of its own. A hint only: some may be missed."""
+        dsn = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        connection = await psycopg.AsyncConnection[Any].connect(dsn, autocommit=True, **self._connect_args)
+        try:
+            await connection.execute(SQL("LISTEN {}").format(Identifier(channel)))
+
+            async def payloads() -> AsyncIterator[str]:
+                async for notification in connection.notifies():
+                    yield notification.payload
+
+            yield payloads()
+        finally:
+            await connection.close()
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+__all__ = [
+    "AsyncConnection",
+    "Database",
+    "database_url",
+    "dump_json",
+    "is_contention",
+    "is_outage",
+    "parse_json",
+]

@@ -1,0 +1,74 @@
+"""What a look-up proves: presence at any time; whose content it is; that there is exactly one (P6)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ml_connector.connectors.base import Ledger, StoredDocument
+from ml_connector.domain.documents import Document, Kind
+from ml_connector.engine.postings import Found, Posting, State
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A document was found. `state` POSTED: it is the one we want. HELD: a person must look."""
+
+    state: State
+    number: str
+    ours: bool
+    error: str = ""
+
+    def as_found(self, posting: Posting) -> Found:
+        return Found(
+            posting=posting,
+            state=self.state,
+            number=self.number or None,
+            stored=None,
+            fingerprint=posting.fingerprint,
+            ours=self.ours,
+            error=self.error or None,
+        )
+
+
+def judge(posting: Posting, document: Document, found: Sequence[StoredDocument], ledger: Ledger) -> Judgement | None:
+    """None: nothing was found. Found two: never choose. Found one: ours if it says what we sent or plan."""
+    mine = [stored for stored in found if stored.reference == document.reference]
+    if document.kind is Kind.CUSTOMER and document.generation > 1:
+        # An update has happened when the master record says what the update says, and not before (P8).
+        mine = [stored for stored in found if not ledger.differences(document, stored)]
+    if not mine:
+        return None
+    numbers = ", ".join(stored.number for stored in mine)
+    ours = posting.fingerprint in posting.sent_fingerprints
+    if len(mine) > 1:
+        return Judgement(
+            State.HELD,
+            mine[0].number,
+            ours,
+            f"the ERP holds {len(mine)} documents under {document.reference}: {numbers}",
+        )
+    stored = mine[0]
+    if stored.reversed_by and document.kind is not Kind.REVERSAL:
+        return Judgement(
+            State.HELD, stored.number, ours, f"{stored.number} was reversed in the ERP by {stored.reversed_by}"
+        )
+    if stored.state != "posted":
+        return Judgement(
+            State.HELD,
+            stored.number,
+            ours,
+            f"{stored.number} exists in the ERP as {stored.state}, not as a posted document",
+        )
+    differences = () if _content_belongs_elsewhere(document) else ledger.differences(document, stored)
+    if differences:
+        return Judgement(
+            State.HELD,
+            stored.number,
+            False,
+            f"{stored.number} in the ERP is not what was planned: " + "; ".join(differences),
+        )
+    return Judgement(State.POSTED, stored.number, ours)
+
+
+def _content_belongs_elsewhere(document: Document) -> bool:
+    """An order asks of a customer only that it exists; its content is the customers flow's alone (P4)."""
+    return document.kind is Kind.CUSTOMER and document.generation == 1

@@ -1,0 +1,172 @@
+"""The values of postings: what is planned, what a row says, what was sent, answered, found and counted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class State(StrEnum):
+    """`void`: a person says that this generation is not live in the target (deleted or reversed there by hand)."""
+
+    PLANNED = "planned"
+    SENDING = "sending"
+    UNCERTAIN = "uncertain"
+    POSTED = "posted"
+    CHECKED = "checked"
+    REJECTED = "rejected"
+    HELD = "held"
+    VOID = "void"
+
+
+OPEN = frozenset({State.SENDING, State.UNCERTAIN})
+LIVE = frozenset({State.POSTED, State.CHECKED})
+
+
+class Step(StrEnum):
+    """What a posting does to the target. `UPDATE` changes a document in place and is a posting of its own (P8)."""
+
+    CREATE = "create"
+    REVERSE = "reverse"
+    UPDATE = "update"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Name:
+    """Which posting. The reference is without generation."""
+
+    reference: str
+    generation: int = 1
+
+    @property
+    def written(self) -> str:
+        """As the target has it: the generation is a suffix from the second on."""
+        return self.reference if self.generation == 1 else f"{self.reference}-{self.generation}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """The run under whose token something is written."""
+
+    integration: int
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A document that must exist. `fingerprint` of its content: amounts, accounts, parties; not dates or texts.
+
+    `content` is the document as planned, later as sent. `before`, for an update: the content that it replaces.
+    """
+
+    name: Name
+    connection: int
+    flow: str
+    record_key: str
+    kind: str
+    fingerprint: str
+    content: Mapping[str, Any]
+    step: Step = Step.CREATE
+    reverses: Name | None = None
+    before: Mapping[str, Any] | None = None
+    source_digest: str | None = None
+    mapping_version: int | None = None
+    policy_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A row as read at `read_at` (the database's clock), which is before the look-up that it licenses.
+
+    Times in UTC. `resolve_at`: absence counts from a look-up that starts then. `sent_fingerprints`: of every attempt.
+    """
+
+    name: Name
+    integration: int
+    connection: int
+    flow: str
+    record_key: str
+    kind: str
+    step: Step
+    reverses: Name | None
+    state: State
+    version: int
+    attempt: int
+    sent_at: datetime | None
+    resolve_at: datetime | None
+    fingerprint: str
+    sent_fingerprints: tuple[str, ...]
+    content: Mapping[str, Any]
+    before: Mapping[str, Any] | None
+    stored: Mapping[str, Any] | None
+    number: str | None
+    source_digest: str | None
+    mapping_version: int | None
+    policy_version: int | None
+    adopted: bool
+    error: str | None
+    posted_at: datetime | None
+    checked_at: datetime | None
+    count_at: datetime | None
+    read_at: datetime
+
+    @property
+    def absence_counts(self) -> bool:
+        """Whether a look-up that starts now, after the row was read, proves absence."""
+        return self.resolve_at is None or self.resolve_at <= self.read_at
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The licence to send one document: `attempt` names the answer that may be recorded."""
+
+    name: Name
+    attempt: int
+    version: int
+    sent_at: datetime
+    resolve_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of an attempt. `state`: POSTED, REJECTED, UNCERTAIN, or PLANNED when no byte left.
+
+    `number`: the target's key. `stored`: what the target says it stored.
+    """
+
+    sent: Sent
+    state: State
+    number: str | None = None
+    stored: Mapping[str, Any] | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A look-up that found documents. `state`: POSTED to adopt, HELD for a person (mismatch, or two of them).
+
+    `fingerprint` and `stored`: of what was found (P6). `ours`: we sent that content; else it is `adopted` and never
+    amended or reversed automatically.
+    """
+
+    posting: Posting
+    state: State
+    number: str | None = None
+    stored: Mapping[str, Any] | None = None
+    fingerprint: str | None = None
+    ours: bool = True
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The count after posting (P11): how many documents carry the reference. One is right."""
+
+    posting: Posting
+    count: int
+    error: str | None = None

@@ -1,0 +1,387 @@
+"""Postings: what we know of each document in the target, one row per (integration, reference, generation).
+
+Every transition is one function, and each demands its licence in the statement itself:
+
+    planned --send--> sending --> posted --> checked
+       ^  ^              |  |---> rejected --requeue--> planned
+       |  '---unsent-----'  '---> uncertain
+       '------absent at H--- sending, uncertain --found--> posted | held
+
+All of them are fenced: the run's row is locked FOR KEY SHARE in the statement that writes (R3), so that a run which
+was taken over changes nothing. A function gets the `Posting` **as read before the look-up** and writes only if its
+`version` is still that one (P2); what answers an attempt compares `attempt` (P3). A result that is missing from what a
+function returns was refused: read again, decide again, never insist. Rules P1-P13: `docs/exactly-once.md`.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ml_connector.connectors.base import Timing
+from ml_connector.engine import postings_sql as sql
+from ml_connector.engine.database import Database, dump_json
+from ml_connector.engine.masking import known_secrets
+from ml_connector.engine.posting_values import (
+    LIVE,
+    OPEN,
+    Answer,
+    Counted,
+    Fence,
+    Found,
+    Name,
+    Planned,
+    Posting,
+    Sent,
+    State,
+    Step,
+)
+
+__all__ = [
+    "LIVE",
+    "OPEN",
+    "Answer",
+    "Counted",
+    "Fence",
+    "Found",
+    "Name",
+    "Planned",
+    "Posting",
+    "Sent",
+    "State",
+    "Step",
+    "absent",
+    "answer",
+    "count",
+    "decide",
+    "due_counts",
+    "found",
+    "hold",
+    "live_generations",
+    "of_records",
+    "open_postings",
+    "plan",
+    "read",
+    "replan",
+    "send",
+]
+
+
+async def plan(database: Database, fence: Fence, planned: Sequence[Planned]) -> dict[Name, Posting]:
+    """Inserts what is absent as `planned`; the unique key decides between two runs. Returns all rows as they stand.
+
+    An existing row is left as it is: compare, then `replan`. Empty for a fenced run.
+    """
+    if not planned:
+        return {}
+    parameters = {
+        **_fence(fence),
+        **_names([document.name for document in planned]),
+        "connections": [document.connection for document in planned],
+        "flows": [document.flow for document in planned],
+        "record_keys": [document.record_key for document in planned],
+        "kinds": [document.kind for document in planned],
+        "steps": [str(document.step) for document in planned],
+        "reverses_references": [document.reverses.reference if document.reverses else None for document in planned],
+        "reverses_generations": [document.reverses.generation if document.reverses else None for document in planned],
+        **_contents(planned),
+    }
+    async with database.connect() as connection:
+        alive = (await connection.execute(sql.PLAN, parameters)).scalar_one()
+        return await read(connection, fence.integration, [d.name.reference for d in planned]) if alive else {}
+
+
+async def replan(database: Database, fence: Fence, changes: Sequence[tuple[Posting, Planned]]) -> set[Name]:
+    """New content for rows that are `planned` or `rejected` (P5), and `rejected -> planned`.
+
+    A refused one is looked up again only from refusal + V on: `resolve_at` stays.
+    """
+    if not changes:
+        return set()
+    parameters = {
+        **_fence(fence),
+        **_versions([posting for posting, _ in changes]),
+        **_contents([planned for _, planned in changes]),
+    }
+    async with database.connect() as connection:
+        return {Name(row.reference, row.generation) for row in await connection.execute(sql.REPLAN, parameters)}
+
+
+async def send(database: Database, fence: Fence, batch: Sequence[Posting], timing: Timing) -> tuple[Sent, ...]:
+    """`planned -> sending` for one request, all of the batch or nothing. Empty: refused, send nothing.
+
+    Licence: this run looked up after `posting` was read, found nothing, and the row is still that version; an earlier
+    refusal or time-out has run its course; a repost waits for its reversal, an update for the write before it (P7,
+    P8); the server is still the one that our commits went to, or H has passed since (send gate). Take the monotonic
+    time *before* calling: the first byte must leave within `timing.p_s` of that.
+    """
+    if not batch:
+        return ()
+    parameters = {
+        **_fence(fence),
+        **_versions(batch),
+        "read_at": [posting.read_at for posting in batch],
+        "fingerprints": [posting.fingerprint for posting in batch],
+        "h_s": timing.h_s,
+        "expected": len(batch),
+    }
+    async with database.connect() as connection:
+        rows = await connection.execute(sql.SEND, parameters)
+        return tuple(
+            sorted(
+                (Sent(Name(r.reference, r.generation), r.attempt, r.version, r.sent_at, r.resolve_at) for r in rows),
+                key=lambda sent: sent.name,
+            )
+        )
+
+
+async def answer(database: Database, fence: Fence, answers: Sequence[Answer], timing: Timing) -> set[Name]:
+    """Records what became of own attempts (P3); each by itself. Returns those written. Wakes who waited (P4)."""
+    if not answers:
+        return set()
+    allowed = {State.POSTED, State.REJECTED, State.UNCERTAIN, State.PLANNED}
+    if any(a.state not in allowed for a in answers):
+        raise ValueError(f"an attempt ends in one of {sorted(allowed)}")
+    parameters = {
+        **_fence(fence),
+        **_names([a.sent.name for a in answers]),
+        "attempts": [a.sent.attempt for a in answers],
+        "states": [str(a.state) for a in answers],
+        "numbers": [a.number for a in answers],
+        "stored": [_json(a.stored) for a in answers],
+        "errors": [a.error for a in answers],
+        "v_s": timing.v_s,
+    }
+    return await _write(database, fence, sql.ANSWER, parameters)
+
+
+async def found(database: Database, fence: Fence, results: Sequence[Found], timing: Timing) -> set[Name]:
+    """`planned, sending, uncertain -> posted | held`: a look-up found it. Presence is proof at any time (P6)."""
+    if not results:
+        return set()
+    if any(result.state not in (State.POSTED, State.HELD) for result in results):
+        raise ValueError("what was found is adopted (posted) or held")
+    parameters = {
+        **_fence(fence),
+        **_versions([result.posting for result in results]),
+        "states": [str(result.state) for result in results],
+        "numbers": [result.number for result in results],
+        "stored": [_json(result.stored) for result in results],
+        "fingerprints": [result.fingerprint or result.posting.fingerprint for result in results],
+        "adopted": [not result.ours for result in results],
+        "errors": [result.error for result in results],
+        "v_s": timing.v_s,
+    }
+    return await _write(database, fence, sql.FOUND, parameters)
+
+
+async def absent(database: Database, fence: Fence, postings: Sequence[Posting]) -> set[Name]:
+    """`sending, uncertain -> planned`: a look-up that started at or after `resolve_at` found nothing.
+
+    The rows must have been read at or after `resolve_at` too, before the look-up: that is what proves its start.
+    """
+    if not postings:
+        return set()
+    parameters = {**_fence(fence), **_versions(postings), "read_at": [posting.read_at for posting in postings]}
+    return await _write(database, fence, sql.ABSENT, parameters)
+
+
+async def count(database: Database, fence: Fence, counted: Sequence[Counted]) -> set[Name]:
+    """`posted -> checked` (exactly one) or `held`, V after posting; once more at `recount_at` if it was uncertain."""
+    if not counted:
+        return set()
+    parameters = {
+        **_fence(fence),
+        **_versions([result.posting for result in counted]),
+        "read_at": [result.posting.read_at for result in counted],
+        "right": [result.count == 1 for result in counted],
+        "errors": [
+            result.error
+            or (None if result.count == 1 else f"The target shows {result.count} documents; one was expected.")
+            for result in counted
+        ],
+    }
+    return await _write(database, fence, sql.COUNT, parameters)
+
+
+async def hold(database: Database, fence: Fence, posting: Posting, error: str) -> bool:
+    """`planned, posted, checked, rejected -> held`: a person must decide (reversed by hand, guard against look-up)."""
+    parameters = {**_fence(fence), **_versions([posting]), "error": error}
+    return bool(await _write(database, fence, sql.HOLD, parameters))
+
+
+async def decide(
+    connection: AsyncConnection, posting: Posting, state: State, *, why: str, number: str | None = None
+) -> bool:
+    """A person's decision on a held, checked or rejected posting, in a transaction with its audit row; no token.
+
+    `POSTED`: what the target has is right as it is (`adopted`). `VOID`: it is not live there, the next generation may
+    be posted. `PLANNED`: try again, after a look-up as always. False: the posting has changed meanwhile.
+    """
+    if state not in (State.POSTED, State.VOID, State.PLANNED):
+        raise ValueError("a person decides for posted, void or planned")
+    parameters: dict[str, Any] = {
+        "integration": posting.integration,
+        "reference": posting.name.reference,
+        "generation": posting.name.generation,
+        "version": posting.version,
+        "state": str(state),
+        "why": why,
+        "number": number,
+    }
+    return (await connection.execute(sql.DECIDE, parameters)).first() is not None
+
+
+# ------------------------------------------------------------------ reading
+
+
+async def read(connection: AsyncConnection, integration: int, references: Collection[str]) -> dict[Name, Posting]:
+    """All generations of these references."""
+    parameters = {"integration": integration, "references": sorted(set(references))}
+    return _by_name(await connection.execute(sql.READ, parameters))
+
+
+async def of_records(
+    connection: AsyncConnection, integration: int, flow: str, keys: Collection[str]
+) -> dict[Name, Posting]:
+    """Every posting of these records, whatever its state: what a plan is compared with."""
+    parameters = {"integration": integration, "flow": flow, "keys": sorted(set(keys))}
+    return _by_name(await connection.execute(sql.OF_RECORDS, parameters))
+
+
+async def open_postings(
+    connection: AsyncConnection, integration: int, flow: str, keys: Collection[str]
+) -> list[Posting]:
+    """The open postings of these records; a run resolves them before it reads or plans anything (P1)."""
+    parameters = {"integration": integration, "flow": flow, "keys": sorted(set(keys))}
+    return sorted(_by_name(await connection.execute(sql.OPEN, parameters)).values(), key=lambda p: p.name)
+
+
+async def due_counts(connection: AsyncConnection, integration: int, limit: int = 200) -> list[Posting]:
+    """Postings whose count is due (P11), the longest due first."""
+    parameters = {"integration": integration, "limit": limit}
+    rows = await connection.execute(sql.DUE_COUNTS, parameters)
+    return [_posting(row) for row in rows]
+
+
+async def youngest(connection: AsyncConnection, integration: int) -> Posting | None:
+    """The document that was posted last: a look-up that cannot see it sees nothing (V)."""
+    rows = await connection.execute(sql.YOUNGEST, {"integration": integration})
+    return next((_posting(row) for row in rows), None)
+
+
+async def reversed_names(connection: AsyncConnection, integration: int, references: Collection[str]) -> set[Name]:
+    """Which documents under these references a reversal of ours undoes, or may be undoing right now."""
+    parameters = {"integration": integration, "references": sorted(set(references))}
+    rows = await connection.execute(sql.REVERSED, parameters)
+    return {Name(row.reverses_reference, row.reverses_generation) for row in rows}
+
+
+def live_generations(postings: Collection[Posting]) -> dict[str, Posting]:
+    """By reference: the highest posted generation whose reversal is not posted (P7). Updates and reversals apart.
+
+    Needs every generation of the references and their reversals, as `of_records` returns them.
+    """
+    reversed_names = {p.reverses for p in postings if p.reverses is not None and p.state in LIVE}
+    live: dict[str, Posting] = {}
+    for posting in sorted(postings, key=lambda p: p.name):
+        if posting.step is Step.CREATE and posting.state in LIVE and posting.name not in reversed_names:
+            live[posting.name.reference] = posting
+    return live
+
+
+# ------------------------------------------------------------------ parts
+
+
+async def _write(
+    database: Database, fence: Fence, statement: sql.Statement, parameters: Mapping[str, Any]
+) -> set[Name]:
+    """A fenced change of postings and, in the same transaction, the wake-up of records that waited for them (P4).
+
+    Two statements on purpose: the second must see a record that began to wait while the first was blocked by it.
+    """
+    told = {**parameters, **_without_secrets(parameters)}
+    async with database.transaction() as connection:
+        written = {Name(r.reference, r.generation) for r in await connection.execute(statement, told)}
+        if written:
+            references = sorted({name.reference for name in written})
+            await connection.execute(sql.WAKE, {"integration": fence.integration, "references": references})
+    return written
+
+
+def _without_secrets(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What a target said, which may repeat what it was sent."""
+    masked: dict[str, Any] = {}
+    if "errors" in parameters:
+        masked["errors"] = [error and known_secrets.mask(error) for error in parameters["errors"]]
+    if "error" in parameters:
+        masked["error"] = known_secrets.mask(parameters["error"])
+    return masked
+
+
+def _fence(fence: Fence) -> dict[str, Any]:
+    return {"integration": fence.integration, "token": fence.token}
+
+
+def _names(names: Sequence[Name]) -> dict[str, Any]:
+    if len(set(names)) != len(names):
+        raise ValueError("a posting is named twice in one batch")
+    return {"references": [name.reference for name in names], "generations": [name.generation for name in names]}
+
+
+def _versions(postings: Sequence[Posting]) -> dict[str, Any]:
+    return {**_names([posting.name for posting in postings]), "versions": [posting.version for posting in postings]}
+
+
+def _contents(planned: Sequence[Planned]) -> dict[str, Any]:
+    return {
+        "fingerprints": [document.fingerprint for document in planned],
+        "contents": [_json(document.content) for document in planned],
+        "befores": [_json(document.before) for document in planned],
+        "digests": [document.source_digest for document in planned],
+        "mapping_versions": [document.mapping_version for document in planned],
+        "policy_versions": [document.policy_version for document in planned],
+    }
+
+
+def _json(value: Mapping[str, Any] | None) -> str | None:
+    return None if value is None else dump_json(value)
+
+
+def _by_name(rows: Any) -> dict[Name, Posting]:
+    return {posting.name: posting for posting in (_posting(row) for row in rows)}
+
+
+def _posting(row: Row[Any]) -> Posting:
+    reverses = None if row.reverses_reference is None else Name(row.reverses_reference, row.reverses_generation)
+    return Posting(
+        name=Name(row.reference, row.generation),
+        integration=row.integration,
+        connection=row.connection,
+        flow=row.flow,
+        record_key=row.record_key,
+        kind=row.kind,
+        step=Step(row.step),
+        reverses=reverses,
+        state=State(row.state),
+        version=row.version,
+        attempt=row.attempt,
+        sent_at=row.sent_at,
+        resolve_at=row.resolve_at,
+        fingerprint=row.fingerprint,
+        sent_fingerprints=tuple(row.sent_fingerprints),
+        content=row.content,
+        before=row.before,
+        stored=row.stored,
+        number=row.number,
+        source_digest=row.source_digest,
+        mapping_version=row.mapping_version,
+        policy_version=row.policy_version,
+        adopted=row.adopted,
+        error=row.error,
+        posted_at=row.posted_at,
+        checked_at=row.checked_at,
+        count_at=row.count_at,
+        read_at=row.read_at,
+    )
