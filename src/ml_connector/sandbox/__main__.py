@@ -1,0 +1,8 @@
+"""``python -m ml_connector.sandbox bigcommerce s4hana --json``."""
+
+import sys
+
+from ml_connector.sandbox.cli import run
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))
