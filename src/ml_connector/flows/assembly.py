@@ -1,0 +1,124 @@
+"""Puts the flows of a worker together: which there are, which lanes may be claimed, what runs on a schedule."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ml_connector.engine import periodic
+from ml_connector.engine.breaker import Side
+from ml_connector.engine.correlation import correlated
+from ml_connector.engine.database import TROUBLE, is_outage
+from ml_connector.engine.records import Lane
+from ml_connector.engine.runs import Again, Dead, Done, Fail, Flow, Hold, Outcome, Run
+from ml_connector.flows import count, upkeep
+from ml_connector.flows.count import CountFlow
+from ml_connector.flows.customers import CustomersFlow
+from ml_connector.flows.orders import OrdersFlow
+from ml_connector.flows.polls import POLLED, PollFlow, poll_name
+from ml_connector.flows.runtime import Runtime
+from ml_connector.flows.upkeep import HooksFlow, RetentionFlow
+from ml_connector.flows.write_back import WriteBackFlow
+
+SCHEDULE_EVERY_S = 30.0
+SIDES: Mapping[str, frozenset[Side]] = {
+    "write_back": frozenset(("store",)),
+    count.NAME: frozenset(("erp",)),
+    upkeep.HOOKS: frozenset(("store",)),
+    upkeep.RETENTION: frozenset(),
+    **{poll_name(polled): frozenset[Side](("store",)) for polled in POLLED},
+}
+
+
+def flows_of(runtime: Runtime) -> dict[str, Flow]:
+    """Every flow by the name of its lanes."""
+    flows: list[Flow] = [
+        OrdersFlow(runtime),
+        CustomersFlow(runtime),
+        WriteBackFlow(runtime),
+        CountFlow(runtime),
+        HooksFlow(runtime),
+        RetentionFlow(runtime),
+        *(PollFlow(runtime, polled) for polled in POLLED),
+    ]
+    return {flow.name: Audited(flow, runtime) for flow in flows}
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """A flow whose run has a correlation ID; what it says of each record is counted, and in the audit before it is
+    written to the record."""
+
+    flow: Flow
+    runtime: Runtime
+
+    @property
+    def name(self) -> str:
+        return self.flow.name
+
+    @property
+    def batch(self) -> int:
+        return self.flow.batch
+
+    @property
+    def lease_s(self) -> float:
+        return self.flow.lease_s
+
+    async def run(self, run: Run) -> Mapping[str, Outcome]:
+        key = run.keys[0] if len(run.keys) == 1 else ""
+        with correlated(id="", integration=run.integration, flow=run.flow, key=key, token=run.token):
+            try:
+                outcomes = await self.flow.run(run)
+                await self._tell(run, outcomes)
+                return outcomes
+            finally:
+                await self.runtime.audit.flush()
+
+    async def _tell(self, run: Run, outcomes: Mapping[str, Outcome]) -> None:
+        integration = await self.runtime.registry.integration(run.integration, epoch=run.epoch)
+        for key, outcome in outcomes.items():
+            kind, facts = in_words(outcome)
+            self.runtime.metrics.outcome(integration.name, run.flow, kind)
+            if kind != "synced" or ":" not in run.flow:  # a poll that found nothing new is no news
+                self.runtime.audit.record(kind, key=key, data=facts)
+
+
+def in_words(outcome: Outcome) -> tuple[str, Mapping[str, object]]:
+    """An outcome as the audit names it, with what it says."""
+    match outcome:
+        case Done():
+            return str(outcome.status), {"reason": outcome.reason} if outcome.reason else {}
+        case Again():
+            return "retry", {"after_s": outcome.after_s, "why": outcome.why, "waits_for": outcome.waits_for}
+        case Hold():
+            return "held", {"kind": outcome.kind, "key": outcome.key, "message": outcome.message}
+        case Fail():
+            return "retry", {"error": outcome.error, "floor_s": outcome.floor_s}
+        case Dead():
+            return "dead", {"error": outcome.error}
+
+
+def sides_of(flow: str) -> frozenset[Side]:
+    """Which connections a flow needs: its lanes rest while the breaker of one of them is open."""
+    return SIDES.get(flow, frozenset(("store", "erp")))
+
+
+async def schedule(runtime: Runtime) -> None:
+    """Makes the periodic records of every active integration exist."""
+    for integration in await runtime.registry.integrations():
+        async with runtime.database.connect() as connection:
+            for flow in POLLED:
+                if integration.flow(flow).enabled:
+                    await periodic.ensure(connection, Lane(integration.id, poll_name(flow)))
+            for name in (count.NAME, upkeep.HOOKS, upkeep.RETENTION):
+                await periodic.ensure(connection, Lane(integration.id, name))
+
+
+async def schedule_for_ever(runtime: Runtime) -> None:
+    """New integrations get their schedules without a restart."""
+    while True:
+        try:
+            await schedule(runtime)
+        except TROUBLE as error:
+            if not is_outage(error):
+                raise
+        await asyncio.sleep(SCHEDULE_EVERY_S)

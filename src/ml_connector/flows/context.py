@@ -1,0 +1,71 @@
+"""What a run of a flow has at hand: both connectors, the mapping and policy of its epoch, and where to write."""
+
+from dataclasses import dataclass
+
+from ml_connector.connectors.base import Connector, Ledger, ReadsCustomers, ReadsOrders, WritesBack
+from ml_connector.connectors.errors import ConnectorError
+from ml_connector.connectors.systems import find_system
+from ml_connector.domain.mapping import Mapping as Tables
+from ml_connector.domain.policy import OpenPeriods, Policy
+from ml_connector.engine.apply import Target
+from ml_connector.engine.database import Database
+from ml_connector.engine.registry import Connection, Integration
+from ml_connector.engine.send import Story
+
+
+class Incapable(ConnectorError):
+    """The connection's system does not offer what the flow needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything is of one epoch; the next run may see another."""
+
+    database: Database
+    integration: Integration
+    store: Connection
+    erp: Connection
+    store_connector: Connector
+    erp_connector: Connector
+    mapping: Tables
+    policy: Policy
+    periods: OpenPeriods
+    story: Story
+    reference_form: str = "short"
+
+    @property
+    def orders(self) -> ReadsOrders:
+        if not isinstance(self.store_connector, ReadsOrders):
+            raise Incapable("cannot read orders", system=self.store.system)
+        return self.store_connector
+
+    @property
+    def customers(self) -> ReadsCustomers:
+        if not isinstance(self.store_connector, ReadsCustomers):
+            raise Incapable("cannot read customers", system=self.store.system)
+        return self.store_connector
+
+    @property
+    def ledger(self) -> Ledger:
+        if not isinstance(self.erp_connector, Ledger):
+            raise Incapable("cannot hold documents", system=self.erp.system)
+        return self.erp_connector
+
+    @property
+    def target(self) -> Target:
+        return Target(self.erp.id, self.ledger)
+
+    @property
+    def writes_back(self) -> bool:
+        return isinstance(self.store_connector, WritesBack) and bool(self.store.settings.get("write_back", True))
+
+    def failed_connection(self, error: ConnectorError) -> int:
+        """Which of the two connections `error` is about."""
+        return self._failed(error).id
+
+    def epoch_of(self, error: ConnectorError) -> int:
+        return self._failed(error).epoch
+
+    def _failed(self, error: ConnectorError) -> Connection:
+        names = {self.store.system, find_system(self.store.system).title}
+        return self.store if error.system in names else self.erp

@@ -1,0 +1,119 @@
+"""Counts every posted document by its reference (P11): finds a second system's document and a broken assumption.
+
+Runs past the target's visibility lag, many references to a look-up; a posting whose outcome was once unknown is
+counted once more at `sent_at + 2H`. What does not count to exactly one, or says something else than was sent, is held
+for a person.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from ml_connector.connectors.base import Ledger, Lookup, StoredDocument
+from ml_connector.connectors.errors import ConnectorError
+from ml_connector.domain.codec import document_from_json
+from ml_connector.domain.documents import Document, Kind
+from ml_connector.engine import crash, postings, records
+from ml_connector.engine.postings import Counted, Posting
+from ml_connector.engine.records import Lane
+from ml_connector.engine.runs import Done, Outcome, Run, fence
+from ml_connector.flows.answers import outcome_of_error
+from ml_connector.flows.context import Context
+from ml_connector.flows.runtime import Runtime
+
+NAME = "system:count"
+EVERY_S = 60.0
+AT_ONCE = 200
+
+
+class CountFlow:
+    """One periodic record per integration."""
+
+    name = NAME
+    batch = 1
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.lease_s = runtime.lease_s
+        self._every_s = runtime.count_every_s
+
+    async def run(self, run: Run) -> Mapping[str, Outcome]:
+        context = await self._runtime.context(run.integration, run.epoch)
+        try:
+            while run.alive and not run.stopping and await self._count_some(context, run) == AT_ONCE:
+                pass
+        except ConnectorError as error:
+            outcome = outcome_of_error(error, connection=context.erp.id, epoch=context.erp.epoch)
+            return dict.fromkeys(run.keys, outcome)
+        return dict.fromkeys(run.keys, Done(next_in_s=self._every_s))
+
+    async def _count_some(self, context: Context, run: Run) -> int:
+        async with context.database.connect() as connection:
+            due = await postings.due_counts(connection, run.integration, limit=AT_ONCE)
+        if not due:
+            return 0
+        documents = {posting.name: document_from_json(posting.content) for posting in due}
+        stored = await _find(context.ledger, list(documents.values()))
+        reversed_by_us = await _reversed_by_us(context, run, due)
+        counted = [
+            _counted(
+                p,
+                documents[p.name],
+                stored.get(documents[p.name].reference, ()),
+                context.ledger,
+                ours=p.name in reversed_by_us,
+            )
+            for p in due
+        ]
+        await crash.point("count.b")
+        await postings.count(context.database, run.fence, counted)
+        await crash.point("count.a")
+        for result in counted:
+            if result.error:
+                context.story("held", result.posting.record_key, result.posting.name.written, {"error": result.error})
+        await _show_held(context, run, [result.posting for result in counted if result.error])
+        return len(due)
+
+
+async def _show_held(context: Context, run: Run, wrong: Sequence[Posting]) -> None:
+    """The records of these documents run once more and are held by them: that is where a person looks."""
+    lanes: dict[Lane, list[str]] = {}
+    for posting in wrong:
+        lanes.setdefault(Lane(run.integration, posting.flow), []).append(posting.record_key)
+    if not lanes:
+        return
+    async with context.database.transaction() as connection:
+        await fence(connection, run.fence)
+        for lane, keys in sorted(lanes.items()):
+            await records.mark(connection, lane.integration, lane.flow, sorted(set(keys)))
+    async with context.database.connect() as connection:
+        await records.notify(connection, lanes)
+
+
+async def _find(ledger: Ledger, documents: Sequence[Document]) -> dict[str, Sequence[StoredDocument]]:
+    found: dict[str, Sequence[StoredDocument]] = {}
+    for start in range(0, len(documents), ledger.lookup_size):
+        found.update(await ledger.find([Lookup(d) for d in documents[start : start + ledger.lookup_size]]))
+    return found
+
+
+async def _reversed_by_us(context: Context, run: Run, due: Sequence[Posting]) -> set[postings.Name]:
+    """Those of `due` that a reversal of ours undoes, or is about to: their mark in the ERP is no surprise."""
+    async with context.database.connect() as connection:
+        return await postings.reversed_names(connection, run.integration, [p.name.reference for p in due])
+
+
+def _counted(
+    posting: Posting, document: Document, found: Sequence[StoredDocument], ledger: Ledger, *, ours: bool
+) -> Counted:
+    mine = [stored for stored in found if stored.reference == document.reference]
+    if len(mine) != 1:
+        numbers = ", ".join(stored.number for stored in mine) or "none"
+        return Counted(posting, len(mine), f"the ERP shows {len(mine)} documents under {document.reference}: {numbers}")
+    stored = mine[0]
+    if stored.reversed_by and not ours and document.kind is not Kind.REVERSAL:
+        return Counted(posting, 0, f"{stored.number} was reversed in the ERP by {stored.reversed_by}")
+    if document.kind is Kind.CUSTOMER or posting.adopted:
+        return Counted(posting, 1)  # master data changes by right; what was adopted is taken as it is
+    differences = ledger.differences(document, stored)
+    if differences:
+        return Counted(posting, 0, f"{stored.number} in the ERP is not what was sent: " + "; ".join(differences))
+    return Counted(posting, 1)

@@ -1,0 +1,64 @@
+"""What planning must know of earlier runs, read from the postings of a record."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from ml_connector.domain.codec import document_from_json
+from ml_connector.domain.documents import Document, Kind, PostedDocument
+from ml_connector.engine import postings
+from ml_connector.engine.database import Database
+from ml_connector.engine.postings import Posting
+from ml_connector.flows.context import Context
+from ml_connector.planning.facts import Facts
+
+
+async def postings_by_record(
+    database: Database, integration: int, flow: str, keys: Sequence[str]
+) -> Mapping[str, Sequence[Posting]]:
+    """Every posting of these records, whatever its state."""
+    async with database.connect() as connection:
+        rows = await postings.of_records(connection, integration, flow, keys)
+    by_record: dict[str, list[Posting]] = defaultdict(list)
+    for posting in rows.values():
+        by_record[posting.record_key].append(posting)
+    return by_record
+
+
+def facts_of(
+    rows: Iterable[Posting],
+    context: Context,
+    *,
+    customer_accounts: Mapping[str, str],
+    backfilled: bool,
+    repost: bool = False,
+) -> Facts:
+    """Every document that stands in the ERP, reversed ones and their reversals included; customers apart."""
+    rows = list(rows)
+    posted: list[PostedDocument] = []
+    for posting in sorted(rows, key=lambda p: p.name):
+        if posting.kind == Kind.CUSTOMER.value or _never_reversed(posting):
+            continue
+        document = document_from_json(posting.content)
+        if posting.state in postings.LIVE or posting.state is postings.State.VOID:
+            posted.append(PostedDocument(document, number=posting.number or "", adopted=posting.adopted))
+        if posting.state is postings.State.VOID:
+            posted.append(PostedDocument(_gone(document)))
+    return Facts(
+        periods=context.periods,
+        posted=tuple(posted),
+        customer_accounts=customer_accounts,
+        backfilled=backfilled,
+        reference_form="long" if context.reference_form == "long" else "short",
+        repost=frozenset(posting.name.reference for posting in rows) if repost else frozenset(),
+    )
+
+
+def _never_reversed(posting: Posting) -> bool:
+    """A person said that this reversal is not in the ERP: what it should have undone stands."""
+    return posting.kind == Kind.REVERSAL.value and posting.state is postings.State.VOID
+
+
+def _gone(document: Document) -> Document:
+    """A person said that this generation is not live in the ERP: for planning that is a reversal nobody has to post."""
+    return replace(document, kind=Kind.REVERSAL, reverses=document.reference, reference=f"{document.reference}-VOID")
