@@ -1,0 +1,111 @@
+"""`ml-connector decide`: a person says what is true of a document that the engine will not judge by itself."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from ml_connector.cli.exits import CliError, Exit
+from ml_connector.cli.opened import Opened
+from ml_connector.cli.output import JsonOption, Output
+from ml_connector.cli.run import run
+from ml_connector.cli.settling import user
+from ml_connector.cli.working import Working, working
+from ml_connector.connectors.base import Lookup
+from ml_connector.domain.codec import document_from_json
+from ml_connector.engine import postings, records
+from ml_connector.engine.audit import append, entry
+from ml_connector.engine.postings import Posting, State
+from ml_connector.engine.records import Lane
+
+
+class Verdict(StrEnum):
+    """What the person found in the ERP."""
+
+    RIGHT = "right"
+    GONE = "gone"
+    RETRY = "retry"
+
+
+STATES = {Verdict.RIGHT: State.POSTED, Verdict.GONE: State.VOID, Verdict.RETRY: State.PLANNED}
+SAID = {
+    Verdict.RIGHT: "what the ERP has is right as it is; it is taken and never changed by itself",
+    Verdict.GONE: "it is not live in the ERP; the next run may post the next generation",
+    Verdict.RETRY: "it is tried again, after a look-up as always",
+}
+
+
+def command(
+    integration: Annotated[str, typer.Argument(help="Name of the integration.")],
+    reference: Annotated[str, typer.Argument(help="The document as the ERP has it, e.g. S1-O10250 or S1-O10250-2.")],
+    verdict: Annotated[
+        Verdict,
+        typer.Argument(
+            help="right: it is right as it is. gone: deleted or reversed by hand. "
+            "retry: refused for a reason that is mended."
+        ),
+    ],
+    why: Annotated[str, typer.Option(help="For the audit.")] = "",
+    json: JsonOption = False,
+) -> None:
+    """Say what is true of a held document, after looking at it in the ERP.
+
+    Never on a document whose outcome is still unknown: that is looked up, not decided. `gone` is checked against the
+    ERP and refused while a live document stands there, because the next generation would book it twice.
+    """
+    out = Output(json=json)
+
+    async def work() -> None:
+        async with working("decide") as engine:
+            home = engine.home
+            found = await home.registry.integration_named(integration)
+            posting = await _posting(home, found.id, reference.upper())
+            if verdict is Verdict.GONE:
+                await _require_gone(engine, posting)
+            async with home.database.transaction() as connection:
+                reason = f"{user()}: {why or SAID[verdict]}"
+                if not await postings.decide(connection, posting, STATES[verdict], why=reason):
+                    raise CliError(
+                        f"{reference} is {posting.state}; '{verdict}' does not apply to it. Held, refused and posted "
+                        "documents can be decided; one whose outcome is unknown is looked up by itself."
+                    )
+                await records.raise_epoch(connection, found.id)
+                await records.release(connection, found.id, "posting_held", [posting.name.reference])
+                await records.replay(connection, found.id, posting.flow, [posting.record_key])
+                facts = {"verdict": str(verdict), "was": str(posting.state), "why": why, "by": user()}
+                audited = entry(
+                    "released", found.id, None, posting.flow, posting.record_key, [reference.upper()], facts
+                )
+                await append(connection, [audited])
+            async with home.database.connect() as connection:
+                await records.notify(connection, [Lane(found.id, posting.flow)])
+        out.say(f"{reference}: {SAID[verdict]}. Record {posting.record_key} of {posting.flow} runs again.")
+        out.result({"reference": reference.upper(), "verdict": str(verdict), "record": posting.record_key})
+
+    run(out, work)
+
+
+async def _require_gone(engine: Working, posting: Posting) -> None:
+    """The ERP itself must show nothing live under the reference. Raises `CliError`, and what the look-up raises."""
+    context = await engine.runtime.context(posting.integration, None)
+    document = document_from_json(posting.content)
+    stored = (await context.ledger.find([Lookup(document)])).get(document.reference, ())
+    live = [each.number for each in stored if each.reference == document.reference and not each.reversed_by]
+    if live:
+        raise CliError(
+            f"{document.reference} is not gone: the ERP shows it as {', '.join(live)}, not reversed. Posting the next "
+            "generation would book it twice. If it is wrong, reverse it in the ERP first; if it is right and held, say "
+            "`right`.",
+            Exit.FOUND,
+        )
+
+
+async def _posting(home: Opened, integration: int, reference: str) -> Posting:
+    base, _, suffix = reference.rpartition("-")
+    names = [(reference, 1), *([(base, int(suffix))] if suffix.isdigit() and int(suffix) > 1 else [])]
+    async with home.database.connect() as connection:
+        rows = await postings.read(connection, integration, [name for name, _ in names])
+    for name, row in rows.items():
+        if (name.reference, name.generation) in names:
+            return row
+    raise CliError(f"No document {reference} is known; `ml-connector audit --reference {reference}` shows what is.")

@@ -1,0 +1,349 @@
+"""`ml-connector demo`: the whole product against stand-ins of both systems, and the proof at the end.
+
+Starts an embedded PostgreSQL, a sandbox store and a sandbox ERP, webhook intake and a worker as processes of their own,
+places orders, lets webhooks and polls bring them in, edits and cancels some, and compares both sides over HTTP.
+"""
+
+import asyncio
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from ruamel.yaml import YAML
+
+from ml_connector.cli.demo_books import delete_one, documents_of, get, orders_of, post
+from ml_connector.cli.exits import CliError, Exit
+from ml_connector.cli.opened import DATA, data_directory
+from ml_connector.cli.output import JsonOption, Output, to_json
+from ml_connector.cli.run import run
+from ml_connector.config.mapping import mapping_from
+from ml_connector.config.policy import policy_from
+from ml_connector.connectors.base import StoredDocument
+from ml_connector.domain.mapping import Mapping as Tables
+from ml_connector.domain.policy import Policy
+from ml_connector.engine.embedded import DEFAULT_DIRECTORY, EmbeddedPostgres
+from ml_connector.reconcile.tie_out import TieOut, tie_out
+from ml_connector.sandbox.process import Announced, SandboxProcess
+
+EXAMPLE = Path(__file__).parents[1] / "config" / "store-to-s4hana.yaml"
+BEFORE_HOOKS = 12  # orders that only a poll can find: they are placed before any webhook is registered
+SETTLE_S = 120.0
+EXTRA_TAX_CODES = ("H1", "I1", "J1", "J2", "K1")
+TIMING = {"p_s": 2.0, "t_s": 10.0, "l_s": 2.0, "v_s": 0.2, "s_s": 0.0}
+
+
+@dataclass(slots=True)
+class Demo:
+    """One running demo: where things are, and who works."""
+
+    home: Path
+    store: Announced
+    erp: Announced
+    policy: Policy
+    tables: Tables
+    environment: Mapping[str, str]
+    out: Output
+
+    async def compare(self) -> TieOut:
+        """Both sides as they are now, read over HTTP; what is held, and why, as the product says it."""
+        snapshots, documents = await asyncio.gather(
+            orders_of(self.store.control_url), documents_of(self.erp.control_url)
+        )
+        held = await self.held()
+        return tie_out(snapshots, documents, policy=self.policy, tables=self.tables, held=held)
+
+    async def held(self) -> dict[str, str]:
+        """Order -> kind of the hold and why, from the command that a person would use."""
+        status = json.loads(await self.command("status", "--json"))
+        return {
+            key: f"{group['kind']} {group['key']}".strip() + (f": {message}" if message else "")
+            for group in status["held"]
+            if group["flow"] == "orders"
+            for key, message in zip(group["keys"], group["messages"], strict=True)
+        }
+
+    async def command(self, *arguments: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *_program(), *arguments, env=dict(self.environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        said, problems = await process.communicate()
+        if process.returncode not in (Exit.FINE, Exit.FOUND):
+            raise CliError(f"`ml-connector {' '.join(arguments)}` ended with {process.returncode}: {problems.decode()}")
+        return said.decode()
+
+
+def command(
+    once: Annotated[
+        bool, typer.Option("--once", help="End after the first tie-out; status 0 only if it is clean.")
+    ] = False,
+    orders: Annotated[int, typer.Option(min=0, help="More random orders, beside the story's own.")] = 0,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal stores.")] = 1,
+    tamper: Annotated[bool, typer.Option("--tamper", help="Delete one ERP document before the tie-out.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """See it work: a sandbox store and ERP, orders, postings and the tie-out."""
+    out = Output(json=json)
+
+    async def work() -> Exit:
+        return await play(out, once=once, orders=orders, seed=seed, tamper=tamper)
+
+    run(out, work)
+
+
+async def play(out: Output, *, once: bool, orders: int, seed: int, tamper: bool) -> Exit:
+    started = time.monotonic()
+    async with AsyncExitStack() as stack:
+        demo = await _set_up(stack, out)
+        await _place_orders(demo, seed=seed, orders=orders)
+        out.say("Orders are placed; webhooks and polls bring them in ...")
+        await _settled(demo)
+        out.say("Some orders are edited and cancelled after they were posted ...")
+        await post(f"{demo.store.control_url}/story", {"step": "edits"})
+        result = await _settled(demo)
+        if tamper:
+            victim = next(d for d in await documents_of(demo.erp.control_url) if not d.reversed_by and not d.reverses)
+            await delete_one(demo.erp.control_url, victim)
+            out.say(f"Somebody deletes {victim.number} ({victim.reference}) in the ERP.")
+            result = await demo.compare()
+        seconds = time.monotonic() - started
+        _show_documents(out, await documents_of(demo.erp.control_url), demo.policy.reference_tag)
+        _show(out, result, seconds)
+        if not once:
+            await _stay(demo)
+        return Exit.FINE if result.clean else Exit.FOUND
+
+
+# ------------------------------------------------------------------ set-up
+
+
+async def _set_up(stack: AsyncExitStack, out: Output) -> Demo:
+    home = Path(tempfile.mkdtemp(prefix="demo-", dir=_ready(data_directory())))
+    postgres = EmbeddedPostgres(home / DEFAULT_DIRECTORY.name)
+    stack.callback(shutil.rmtree, home, ignore_errors=True)
+    stack.callback(postgres.stop)
+    await asyncio.to_thread(postgres.start)
+    sandbox = SandboxProcess(["bigcommerce", "s4hana"], log=home / "sandbox.log")
+    stack.callback(sandbox.stop)
+    store, erp = sandbox.systems["bigcommerce"], sandbox.systems["s4hana"]
+    port = _free_port()
+    content = _configuration(store, erp, port)
+    file = home / "configuration.yaml"
+    with file.open("w") as stream:
+        YAML().dump(content, stream)  # pyright: ignore[reportUnknownMemberType]
+    environment = {
+        **{name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
+        DATA: str(home),
+        "BC_ACCESS_TOKEN": str(store.credentials["access_token"]),
+        "BC_CLIENT_ID": str(store.credentials["client_id"]),
+        "BC_CLIENT_SECRET": str(store.credentials["client_secret"]),
+        "BC_WEBHOOK_SECRET": secrets.token_urlsafe(24),
+        "S4_CLIENT_ID": str(erp.credentials["client_id"]),
+        "S4_CLIENT_SECRET": str(erp.credentials["client_secret"]),
+    }
+    integration = content["integrations"]["us-store"]
+    demo = Demo(
+        home, store, erp, policy_from(integration["policy"]), mapping_from(integration["mapping"]), environment, out
+    )
+    await _seed_erp(demo, integration["mapping"])
+    out.say(f"Sandbox store at {store.base_url}, sandbox ERP at {erp.base_url}; all data under {home}")
+    await demo.command("config", "apply", str(file))
+    for name, arguments in (("serve", ("serve", "--port", str(port))), ("worker", ("worker",))):
+        stack.push_async_callback(_end, await _spawn(demo, name, arguments))
+    return demo
+
+
+def _ready(directory: Path) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def _configuration(store: Announced, erp: Announced, port: int) -> Any:
+    """The example configuration, pointed at the sandbox."""
+    content: Any = YAML().load(EXAMPLE.read_text())  # pyright: ignore[reportUnknownMemberType]
+    web_store, ledger = content["connections"]["web-store"], content["connections"]["ledger"]
+    web_store |= {"base_url": store.base_url, "sandbox": True}
+    web_store["settings"]["store_hash"] = store.credentials["store_hash"]
+    ledger |= {"base_url": erp.base_url, "sandbox": True, "timing": TIMING}
+    ledger["settings"]["token_url"] = erp.token_url
+    for name in ("open_from", "open_to"):
+        ledger["settings"].pop(name, None)
+    integration = content["integrations"]["us-store"]
+    integration["webhook_url"] = f"http://127.0.0.1:{port}/hooks/web-store"
+    integration["flows"] = {
+        "orders": {"enabled": True, "poll_s": 5, "overlap_s": 600},
+        "customers": {"enabled": True, "poll_s": 30, "overlap_s": 600},
+    }
+    integration["policy"]["posting.cut_over"] = "2020-01-01"
+    return content
+
+
+async def _seed_erp(demo: Demo, mapping: Mapping[str, Any]) -> None:
+    """Makes the ERP know what the mapping names: accounts, tax codes, profit centres, the one-time customer."""
+    accounts = {str(number) for role, number in mapping["accounts"].items() if role != "receivable"}
+    accounts |= {
+        str(row["account"]) for table in ("taxes", "payment_methods", "revenue_rules") for row in mapping[table]
+    }
+    codes = {str(row["tax_code"]) for row in mapping["taxes"]} | {str(mapping["untaxed_code"]), *EXTRA_TAX_CODES}
+    rules = [row.get("dimension", {}) for row in mapping["revenue_rules"]] + [mapping.get("default_dimension", {})]
+    centers = {str(rule["profit_center"]) for rule in rules if rule.get("profit_center")}
+    await post(
+        f"{demo.erp.control_url}/seed",
+        {
+            "gl_accounts": sorted(accounts),
+            "tax_codes": sorted(codes),
+            "profit_centers": sorted(centers),
+            "customers": [{"number": str(mapping["customers"]["one_time"]), "one_time": True}],
+        },
+    )
+
+
+async def _place_orders(demo: Demo, *, seed: int, orders: int) -> None:
+    await post(f"{demo.store.control_url}/seed", {"orders": BEFORE_HOOKS, "seed": seed, "spread_days": 3})
+    demo.out.say(f"{BEFORE_HOOKS} orders were there before any webhook: a poll must find them.")
+    await _until(lambda: _hooks_exist(demo), "the worker did not register webhooks")
+    await post(f"{demo.store.control_url}/seed", {"profile": "demo", "seed": seed})
+    if orders:
+        await post(f"{demo.store.control_url}/seed", {"orders": orders, "seed": seed + 1, "spread_days": 10})
+
+
+async def _hooks_exist(demo: Demo) -> bool:
+    return bool((await get(f"{demo.store.control_url}/state/hooks"))["count"])
+
+
+async def _settled(demo: Demo) -> TieOut:
+    """Waits until both sides agree, or until it is plain that they do not."""
+    deadline = time.monotonic() + SETTLE_S
+    while True:
+        result = await demo.compare()
+        if (result.clean and result.documents and await _idle(demo)) or time.monotonic() > deadline:
+            return await demo.compare()
+        await asyncio.sleep(1)
+
+
+async def _idle(demo: Demo) -> bool:
+    status = json.loads(await demo.command("status", "--json"))
+    return not any(flow["due"] or flow["by_status"].get("running") for flow in status["flows"])
+
+
+async def _until(condition: Any, otherwise: str) -> None:
+    deadline = time.monotonic() + SETTLE_S
+    while not await condition():
+        if time.monotonic() > deadline:
+            raise CliError(f"{otherwise} within {SETTLE_S:g} s; see the logs of the demo", Exit.FOUND)
+        await asyncio.sleep(0.3)
+
+
+# ------------------------------------------------------------------ processes
+
+
+def _program() -> list[str]:
+    return [sys.executable, "-m", "ml_connector.cli.main"]
+
+
+async def _spawn(demo: Demo, name: str, arguments: tuple[str, ...]) -> asyncio.subprocess.Process:
+    with (demo.home / f"{name}.log").open("ab") as log:
+        return await asyncio.create_subprocess_exec(
+            *_program(), *arguments, env=dict(demo.environment), stdout=log, stderr=log
+        )
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.wait(), 30)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def _stay(demo: Demo) -> None:
+    demo.out.say(f"\nBoth systems and the worker go on. Logs: {demo.home}/*.log. Ctrl-C ends it.")
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+# ------------------------------------------------------------------ what it says
+
+
+DOCUMENTS = {
+    "O": "orders",
+    "P": "captured payments",
+    "S": "payments known by status",
+    "R": "refunds",
+    "M": "money paid back",
+    "X": "reversals",
+}
+
+
+def _show_documents(out: Output, documents: Sequence[StoredDocument], tag: str) -> None:
+    """What stands in the ERP's books under our references, reversed documents included."""
+    kinds = [document.reference.removeprefix(f"{tag}-")[:1] for document in documents]
+    rows = [
+        (
+            name,
+            kinds.count(letter),
+            next((d.reference for d in documents if d.reference.startswith(f"{tag}-{letter}")), ""),
+        )
+        for letter, name in DOCUMENTS.items()
+        if letter in kinds
+    ]
+    out.table("Posted in the ERP", ("journal entries for", "number", "for example"), rows)
+
+
+def _show(out: Output, result: TieOut, seconds: float) -> None:
+    out.table(
+        "Tie-out: what the store says against what the ERP holds",
+        ("day", "currency", "what", "store", "ERP", "documents", "difference"),
+        [
+            (r.day, r.currency, r.kind, r.store.normalize(), r.erp.normalize(), r.documents, r.difference)
+            for r in result.rows
+        ],
+    )
+    out.table("Held, waiting for a person or an event", ("order", "why"), sorted(result.held.items()))
+    out.table("Does not tie", ("cause", "order", "reference", "store", "ERP", "what"), [
+        (d.cause, d.order_id, d.reference, d.store, d.erp, d.text) for d in result.found
+    ])  # fmt: skip
+    verdict = (
+        "Nothing is missing, nothing is doubled, every cent ties." if result.clean else "It does NOT tie: see above."
+    )
+    out.say(
+        f"{result.orders} orders, {result.documents} live documents, {result.duplicates} duplicates, "
+        f"{result.missing} missing, {len(result.held)} held, largest difference {result.difference}, "
+        f"{seconds:.0f} s. {verdict}",
+        style="green" if result.clean else "red",
+    )
+    if out.json:
+        figures = {
+            "orders": result.orders,
+            "documents": result.documents,
+            "duplicates": result.duplicates,
+            "missing": result.missing,
+            "held": len(result.held),
+            "difference": format(result.difference, "f"),
+            "differences": {currency: format(value, "f") for currency, value in sorted(result.differences.items())},
+            "found": [d.text for d in result.found],
+            "seconds": round(seconds, 1),
+        }
+        out.line(to_json(figures))

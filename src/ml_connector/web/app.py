@@ -1,0 +1,106 @@
+"""The web application: webhook intake, `/healthz`, `/readyz`, `/metrics`. No answer carries anything of the inside."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ml_connector.engine.audit import Audit
+from ml_connector.engine.database import Database
+from ml_connector.engine.metrics import CONTENT_TYPE, Metrics
+from ml_connector.engine.migrations import head, revision
+from ml_connector.engine.registry import Registry
+from ml_connector.web.doors import Doors, Opens
+from ml_connector.web.hooks import Hooks
+from ml_connector.web.intake import Intake
+from ml_connector.web.refusals import Refusals
+
+READY_WITHIN_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the application is made of. `opens`: the connector of a connection, for its verification."""
+
+    database: Database
+    registry: Registry
+    audit: Audit
+    metrics: Metrics
+    opens: Opens
+
+
+def build(parts: Parts) -> FastAPI:
+    """The ASGI application."""
+    intake = Intake(parts.database)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        intake.start()
+        yield
+        await intake.close()
+
+    app = FastAPI(
+        title="ml-connector",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        exception_handlers={HTTPException: _refused, Exception: _failed},
+    )
+    hooks = Hooks(Doors(parts.registry, parts.opens), intake, Refusals(parts.audit, parts.metrics), parts.metrics)
+    health = Health(parts)
+    app.add_route("/hooks/{connection:path}", hooks.receive, methods=["POST"])
+    app.add_route("/healthz", health.alive, methods=["GET"])
+    app.add_route("/readyz", health.ready, methods=["GET"])
+    app.add_route("/metrics", health.metrics, methods=["GET"])
+    return app
+
+
+class Health:
+    """What a load balancer and a monitoring system ask."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._head = head()
+
+    async def alive(self, request: Request) -> Response:
+        """The process answers. Says nothing about anything else, so that an outage of the database restarts nobody."""
+        return JSONResponse({"status": "up"})
+
+    async def ready(self, request: Request) -> Response:
+        """The database answers and has the shape that this program needs."""
+        try:
+            async with asyncio.timeout(READY_WITHIN_S), self._parts.database.connect() as connection:
+                found = await connection.run_sync(revision)
+        except (SQLAlchemyError, OSError, TimeoutError):
+            return JSONResponse({"status": "not ready", "waits_for": "database"}, HTTPStatus.SERVICE_UNAVAILABLE)
+        if found != self._head:
+            return JSONResponse({"status": "not ready", "waits_for": "migration"}, HTTPStatus.SERVICE_UNAVAILABLE)
+        return JSONResponse({"status": "ready"})
+
+    async def metrics(self, request: Request) -> Response:
+        """Prometheus' text format. Without the database: what this process knows, and `ml_connector_database_up 0`."""
+        try:
+            async with asyncio.timeout(READY_WITHIN_S):
+                await self._parts.metrics.refresh(self._parts.database)
+        except (SQLAlchemyError, OSError, TimeoutError):
+            pass
+        return Response(self._parts.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """Unknown paths and methods: the status alone."""
+    status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.BAD_REQUEST
+    return Response(status_code=status, headers=getattr(error, "headers", None))
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """Our own defect: the status alone; the log has the rest."""
+    return Response(status_code=HTTPStatus.INTERNAL_SERVER_ERROR)
