@@ -1,0 +1,143 @@
+"""What a worker really called, from its audit, held against the sandbox's own log of requests."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
+
+import psycopg
+
+from bench.world import World, control
+
+Side = Literal["store", "erp"]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One call of a worker. `start_s`, `end_s`: seconds since the epoch. `run`: token of the run that made it.
+    `body`: as the audit keeps it."""
+
+    side: Side
+    flow: str
+    run: int
+    start_s: float
+    end_s: float
+    method: str
+    target: str
+    status: int
+    references: tuple[str, ...]
+    kind: str
+    body: str
+
+
+# side, method, part of the path, kind; the first that fits
+_RULES: Sequence[tuple[Side, str, str, str]] = (
+    ("store", "GET", "/v2/store", "store"),
+    ("store", "", "/metafields", "note"),
+    ("store", "GET", "/taxes", "parts"),
+    ("store", "GET", "/transactions", "parts"),
+    ("store", "GET", "/coupons", "parts"),
+    ("store", "GET", "/products", "parts"),
+    ("store", "GET", "/shipping_addresses", "parts"),
+    ("store", "GET", "/fees", "parts"),
+    ("store", "GET", "/payment_actions/refunds", "parts"),
+    ("store", "GET", "/v3/customers", "parts"),
+    ("store", "GET", "/v3/catalog", "categories"),
+    ("store", "GET", "/v2/orders", "orders"),
+    ("erp", "POST", "/oauth2/token", "token"),
+    ("erp", "GET", "/API_OPLACCTGDOCITEMCUBE_SRV/", "look-up"),
+    ("erp", "GET", "/API_BUSINESS_PARTNER/A_", "look-up"),
+    ("erp", "HEAD", "/API_BUSINESS_PARTNER", "session"),
+    ("erp", "GET", "/API_BUSINESS_PARTNER", "session"),
+    ("erp", "", "/API_BUSINESS_PARTNER/", "post"),
+    ("erp", "POST", "/journalentrycreaterequestconfi", "post"),
+    ("erp", "GET", "/sap/opu/odata", "master data"),
+)
+
+
+def kind_of(side: Side, method: str, path: str) -> str:
+    """What a call is for. Raises `LookupError` for one that no rule knows: the bench would count it wrong."""
+    for rule_side, rule_method, part, kind in _RULES:
+        if side == rule_side and rule_method in ("", method) and part in path:
+            return kind
+    raise LookupError(f"no rule for {side} {method} {path}")
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """A moment: seconds since the epoch, and the ID of the latest request in each sandbox log."""
+
+    at_s: float
+    requests: Mapping[Side, int]
+
+
+async def now(world: World) -> Since:
+    """The present moment; the worker must be idle."""
+    latest: dict[Side, int] = {}
+    for side, system in _systems(world):
+        log = await control(system, "state/requests")
+        latest[side] = max((entry["id"] for entry in log["items"]), default=0)
+    return Since(time.time(), latest)
+
+
+async def recorded(world: World, database_url: str, since: Since) -> list[Made]:
+    """Every call of the worker that the sandbox saw after `since`, in the order in which they started.
+
+    Raises `RuntimeError` when audit and sandbox do not tell the same calls.
+    """
+    # Without a status no byte left: a write that was given up because another run had the document in hand.
+    calls = [call for call in _audited(world, database_url) if call.start_s >= since.at_s and call.status]
+    for side, system in _systems(world):
+        log = await control(system, f"state/requests?after={since.requests[side]}")
+        # The log has paths and queries decoded.
+        seen = Counter(
+            f"{each['method']} {_target(unquote(each['path']), unquote(each['query']))}" for each in log["items"]
+        )
+        told = Counter(f"{call.method} {unquote(call.target)}" for call in calls if call.side == side)
+        if told != seen:
+            more, less = list((told - seen).elements()), list((seen - told).elements())
+            raise RuntimeError(
+                f"audit and sandbox differ at the {side}: {len(more)} calls only in the audit, {len(less)} only at the "
+                f"sandbox, as {(more + less)[0][:300]}; the worker says: {world.words_of('worker')}"
+            )
+    return sorted(calls, key=lambda call: call.start_s)
+
+
+def _audited(world: World, database_url: str) -> list[Made]:
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute(
+            "SELECT c.name, a.flow, a.token, a.data, a.refs, extract(epoch FROM a.at)::float8"
+            "  FROM audit a JOIN connections c ON c.connection = a.connection WHERE a.kind = 'call' ORDER BY a.at"
+        ).fetchall()
+    return [_made(world, *row) for row in rows]
+
+
+def _made(
+    world: World, name: str, flow: str | None, token: int | None, data: Any, refs: Sequence[str], at: float
+) -> Made:
+    side: Side = "store" if name == "web-store" else "erp"
+    url = urlsplit(data["url"])
+    path = url.path
+    return Made(
+        side=side,
+        flow=flow or "",
+        run=token or 0,
+        start_s=at - float(data["duration_s"]),
+        end_s=at,
+        method=data["method"],
+        target=_target(path, url.query),
+        status=int(data.get("status") or 0),
+        references=tuple(refs),
+        kind=kind_of(side, data["method"], path),
+        body=data.get("request_body", ""),
+    )
+
+
+def _target(path: str, query: str) -> str:
+    return f"{path}?{query}" if query else path
+
+
+def _systems(world: World) -> Iterable[tuple[Side, Any]]:
+    return (("store", world.store), ("erp", world.erp))

@@ -1,0 +1,73 @@
+"""`python -m bench` works from end to end, and says what it measured in the form that others read."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bench.calls import Shape, least_catching_up, least_one_by_one
+from bench.recording import kind_of
+from bench.rows import Row, median_rows
+
+ROOT = Path(__file__).parents[2]
+TARGETS = {
+    "webhook intake: rate over a bare endpoint": (0.7, "higher"),
+    "order pipeline, 0 ms: over a bare loop": (1.3, "lower"),
+    "order pipeline, 100 ms: over a bare loop": (1.3, "lower"),
+}
+
+
+@pytest.mark.timeout(180)
+def test_a_tiny_run_fills_every_row(tmp_path: Path) -> None:
+    out = tmp_path / "results.json"
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--tiny", "--out", str(out)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=170, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = json.loads(out.read_text())
+    assert all(set(row) == {"row", "value", "unit", "target", "better", "holds"} for row in rows)
+    by_name = {row["row"]: row for row in rows}
+    assert len(by_name) == len(rows)
+    for name, (target, better) in TARGETS.items():
+        assert (by_name[name]["target"], by_name[name]["better"]) == (target, better)
+        assert by_name[name]["value"] > 0
+        wanted = by_name[name]["value"] >= target if better == "higher" else by_name[name]["value"] <= target
+        assert by_name[name]["holds"] is wanted
+    for way in ("catching up", "one by one"):
+        for kind in ("store reads", "ERP look-ups", "ERP posts", "write-back", "all four"):
+            row = by_name[f"calls per order, {way}: {kind}"]
+            assert 0 < row["target"] <= row["value"], row  # less than the least would mean that the least is wrong
+
+
+def test_the_least_is_what_the_apis_allow() -> None:
+    """100 orders in two batches, 10 of them discounted, 30 with a second entry; 25 customers."""
+    shape = Shape(orders=100, discounted=10, customers=25, waves=(100, 30))
+    assert least_catching_up(shape) == {
+        "store reads": 2 * 2 + 1 + 2 * 100 + 10,
+        "ERP look-ups": 11 + 2,
+        "ERP posts": 5 + 2 + 25,
+        "write-back": 100,
+    }
+    assert least_one_by_one(shape) == {
+        "store reads": 5 * 100 + 10,
+        "ERP look-ups": 125,
+        "ERP posts": 155,
+        "write-back": 100,
+    }
+
+
+def test_a_call_that_no_rule_knows_is_an_error() -> None:
+    assert kind_of("store", "GET", "/stores/x/v2/orders/1/taxes") == "parts"
+    with pytest.raises(LookupError):
+        kind_of("store", "DELETE", "/stores/x/v3/hooks/1")
+
+
+def test_rows_hold_against_their_target() -> None:
+    ratio, lowest, highest = median_rows("x", [1.5, 1.2, 1.25], "ratio", 1.3, "lower")
+    assert (ratio.value, ratio.holds, lowest.value, highest.value) == (1.25, True, 1.2, 1.5)
+    assert not Row("x", 0.6, "ratio", 0.7, "higher").holds
+    assert Row("for information", 9.0, "ms").holds

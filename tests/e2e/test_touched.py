@@ -1,0 +1,55 @@
+"""Somebody touches a posted document in the ERP: the count finds it, the order shows it, and a person decides."""
+
+from ml_connector.connectors.base import StoredDocument
+from tests.crash import books
+from tests.e2e.scene import Scene, audit
+
+
+def _payments(scene: Scene) -> list[StoredDocument]:
+    return [d for d in books.documents_in(scene.erp) if d.reference.startswith("S1-P")]
+
+
+def _delete(scene: Scene, document: StoredDocument) -> None:
+    number, company, year = document.number.split("/")
+    books.call(f"{scene.erp}/documents/{company}/{year}/{number}/delete", {})
+
+
+def test_a_deleted_document_holds_its_order_until_a_person_decides(scene: Scene) -> None:
+    scene.configure()
+    order = scene.place("paid")
+    scene.run("worker", "--lease", "5", "--sweep", "0.5", "--poll", "0.2", "--count", "3600")
+    scene.posted(order)
+    [payment] = _payments(scene)
+    _delete(scene, payment)
+
+    def counted() -> bool:
+        """Counted as soon as the ERP must show it; asked for here, because the schedule is far away."""
+        scene.command("replay", "us-store", "--flow", "system:count", "--", "-")
+        return scene.record(order).get("status") == "held"
+
+    scene.until(counted, lambda: str(scene.record(order)))
+    hold = scene.holds()[str(order)]
+    assert (hold.kind, hold.key) == ("posting_held", payment.reference)
+    assert f"the ERP shows 0 documents under {payment.reference}" in hold.message
+    assert _payments(scene) == []
+
+    scene.command("decide", "us-store", payment.reference, "gone", "--why", "deleted by mistake")
+    scene.until(lambda: scene.record(order).get("status") == "synced", lambda: str(scene.record(order)))
+    assert [d.reference for d in _payments(scene)] == [f"{payment.reference}-2"]
+    assert any(row["data"].get("verdict") == "gone" for row in audit(scene, kind="released"))
+
+
+def test_a_document_that_stands_in_the_erp_cannot_be_declared_gone(scene: Scene) -> None:
+    """A slip of the hand in the reference must not book twice."""
+    scene.configure()
+    order = scene.place("paid")
+    scene.run("worker", "--lease", "5", "--sweep", "0.5", "--poll", "0.2", "--count", "3600")
+    scene.posted(order)
+    [payment] = _payments(scene)
+
+    said = scene.command("decide", "us-store", payment.reference, "gone", status=1)
+
+    assert f"{payment.reference} is not gone" in said.problems
+    assert payment.number in said.problems
+    scene.command("sync", "us-store", str(order), "--wait", "30")
+    assert [d.reference for d in _payments(scene)] == [payment.reference]
