@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -10,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from ml_connector.sandbox.s4hana.master import unpadded
+from ml_connector.sandbox.s4hana.odata.filters import StartsWith
 
 DocumentKey = tuple[str, str, str]
 """Company code, fiscal year, padded number."""
@@ -109,6 +111,8 @@ class Ledger:
     documents: dict[DocumentKey, JournalEntry] = field(default_factory=dict[DocumentKey, JournalEntry])
     version: int = 0
     _by_reference: dict[str, list[DocumentKey]] = field(default_factory=lambda: defaultdict(list))
+    _references: list[str] = field(default_factory=list[str])
+    """Sorted, so that those with one beginning stand together."""
     _last_numbers: dict[tuple[str, str, str], int] = field(default_factory=dict[tuple[str, str, str], int])
 
     def next_number(self, company: str, year: str, number_range: str) -> str:
@@ -126,6 +130,8 @@ class Ledger:
     def add(self, entry: JournalEntry) -> None:
         self.documents[entry.key] = entry
         if entry.reference:
+            if entry.reference not in self._by_reference:
+                insort(self._references, entry.reference)
             self._by_reference[entry.reference].append(entry.key)
         self.version += 1
 
@@ -139,10 +145,20 @@ class Ledger:
     def touched(self) -> None:
         self.version += 1
 
-    def with_references(self, references: Iterable[str]) -> Iterator[JournalEntry]:
-        for reference in references:
+    def with_references(self, references: Iterable[str | StartsWith]) -> Iterator[JournalEntry]:
+        """Each document once, whether its reference is named or begins as one of them."""
+        for reference in sorted({whole for each in references for whole in self._named(each)}):
             for key in self._by_reference.get(reference, ()):
                 yield self.documents[key]
+
+    def _named(self, reference: str | StartsWith) -> Iterator[str]:
+        if isinstance(reference, str):
+            yield reference
+            return
+        for place in range(bisect_left(self._references, reference.text), len(self._references)):
+            if not self._references[place].startswith(reference.text):
+                return
+            yield self._references[place]
 
 
 def _shown_line(line: Line) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ml_connector.sandbox.s4hana.cube import cube_rows
 from ml_connector.sandbox.s4hana.ledger import Ledger
 from ml_connector.sandbox.s4hana.master import CONTROLLING_AREA, Center, GLAccount, MasterData, padded
 from ml_connector.sandbox.s4hana.odata.fields import EntitySet, Row
+from ml_connector.sandbox.s4hana.odata.filters import begins
 from ml_connector.sandbox.s4hana.partners import Partners
 
 LANGUAGES = ("EN", "DE")
@@ -39,12 +40,14 @@ class SystemStorage:
     def rows(
         self, set_name: str, values: Mapping[str, frozenset[Any]], faults: Mapping[str, Mapping[str, Any]]
     ) -> Iterable[Row]:
+        whole = {name: wanted for name, wanted in values.items() if not begins(wanted)}
         if set_name == "A_OperationalAcctgDocItemCube":
+            references = {name: wanted for name, wanted in values.items() if name == "DocumentReferenceID"}
             lag_s = float(faults.get("stale_lookup", {}).get("lag_s", 0))
-            return cube_rows(self.ledger, self.master, values, self.time_s() - lag_s)
+            return cube_rows(self.ledger, self.master, {**whole, **references}, self.time_s() - lag_s)
         if (maker := LEDGER_SETS.get(set_name)) is not None:
             return maker(self.master)
-        return self.partners.rows(set_name, values)
+        return self.partners.rows(set_name, whole)
 
     def etag(self, entity_set: EntitySet, row: Row) -> str | None:
         return self.partners.etag(entity_set, row)

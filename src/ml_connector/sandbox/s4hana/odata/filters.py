@@ -41,8 +41,15 @@ Test = Callable[[Row], bool]
 
 
 @dataclass(frozen=True)
+class StartsWith:
+    """In the place of a value: every text that begins so."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Filter:
-    """``test`` decides; ``values`` names the fields that can only have the given values, for an index."""
+    """``test`` decides; ``values`` names the fields that can only have the given values (or begin so), for an index."""
 
     test: Test
     values: Mapping[str, frozenset[Any]]
@@ -89,7 +96,7 @@ class _Parser:
             right = self._single()
             values = {**left.values, **right.values}
             for name in left.values.keys() & right.values.keys():
-                values[name] = left.values[name] & right.values[name]
+                values[name] = _narrower(left.values[name], right.values[name])
             left = Filter(_and(left.test, right.test), values)
         return left
 
@@ -140,7 +147,9 @@ class _Parser:
         if field.edm != "Edm.String":
             raise bad_request(f"Function {word} is not defined for property '{field.name}'")
         sought, check = part.upper() if field.upper else part, TEXT_TESTS[word]
-        return Filter(lambda row: check(shown(field, row[field.name]), sought) is wanted, {})
+        by_beginning = word == "startswith" and wanted
+        values: dict[str, frozenset[Any]] = {field.name: frozenset({StartsWith(sought)})} if by_beginning else {}
+        return Filter(lambda row: check(shown(field, row[field.name]), sought) is wanted, values)
 
     def _text_literal(self) -> str:
         literal = self._literal()
@@ -206,6 +215,18 @@ def unknown_property(name: str, entity: EntityType) -> ODataError:
 
 def _and(left: Test, right: Test) -> Test:
     return lambda row: left(row) and right(row)
+
+
+def _narrower(left: frozenset[Any], right: frozenset[Any]) -> frozenset[Any]:
+    """What both allow, or more: beginnings are not cut with values."""
+    if begins(left):
+        return right
+    return left if begins(right) else left & right
+
+
+def begins(values: frozenset[Any]) -> bool:
+    """Whether a beginning is among the values: an index of whole values is of no use then."""
+    return any(isinstance(value, StartsWith) for value in values)
 
 
 def _or(left: Test, right: Test) -> Test:
