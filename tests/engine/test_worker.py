@@ -212,6 +212,41 @@ async def test_a_flood_in_one_lane_does_not_starve_the_others(database: Database
     assert last_small < 12 * flow.batch
 
 
+class Slow(Counting):
+    """Runs of integrations 1 and 2 last until they are asked to stop; others are done at once."""
+
+    async def run(self, run: Run) -> dict[str, Outcome]:
+        self.order += [str(run.integration)]
+        while run.integration <= 2 and not run.stopping:
+            await asyncio.sleep(0.01)
+        return {key: Done() for key in run.keys}
+
+
+async def test_integrations_whose_runs_last_long_leave_places_for_the_others(database: Database) -> None:
+    async with database.transaction() as connection:
+        for flooded in (1, 2):
+            await records.mark(connection, flooded, "orders", [f"{n:04}" for n in range(200)])
+    flow = Slow("orders")
+    worker = Worker(database, {"orders": flow}, pace=Pace(runs_at_once=3, runs_in_all=8, poll_s=0.1))
+    task = asyncio.create_task(worker.run())
+    try:
+        await until(database, "(SELECT count(*) >= 4 FROM runs)")
+        for integration in range(3, 9):
+            await mark_in(database, integration, "only")
+        await until(database, "NOT EXISTS (SELECT 1 FROM records WHERE integration > 2 AND status <> 'synced')")
+        assert flow.order.count("1") + flow.order.count("2") == 4, "half of the places, and no more"
+        assert {flow.order.count("1"), flow.order.count("2")} <= {1, 2, 3}
+    finally:
+        worker.stop()
+        await task
+
+
+async def mark_in(database: Database, integration: int, key: str) -> None:
+    async with database.connect() as connection:
+        await records.mark(connection, integration, "orders", [key])
+        await records.notify(connection, [Lane(integration, "orders")])
+
+
 async def test_the_gate_holds_a_lane_back_without_writing(database: Database) -> None:
     async with database.transaction() as connection:
         await records.mark(connection, 1, "orders", ["1"])

@@ -17,7 +17,7 @@ from ml_connector.flows.runtime import COUNT_EVERY_S
 
 
 def command(
-    runs: Annotated[int, typer.Option(min=1, max=64, help="Batches worked on at once.")] = 4,
+    runs: Annotated[int, typer.Option(min=1, max=64, help="Batches of one integration worked on at once.")] = 4,
     lease_s: Annotated[
         float, typer.Option("--lease", min=0.3, help="Seconds until others take over the work of a silent worker.")
     ] = LEASE_S,
