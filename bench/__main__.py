@@ -1,36 +1,51 @@
-"""`python -m bench`: all rows, or those named by `--only`."""
+"""`python -m bench`: all rows, or those of the parts named by `--only`."""
 
 import argparse
 import asyncio
+import json
+import os
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from bench import calls, intake, pipeline
+from bench import arrivals, calls, catch_up, claims, flood, intake, latency, pipeline
 from bench.rows import Row, show, write
-from bench.world import world
+from bench.sizes import FULL, NORMAL, TINY, Sizes
+from bench.world import World, world
 
-PARTS = ("intake", "pipeline", "calls")
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """How much of everything; `tiny` is for a look whether it works, and measures nothing."""
-
-    deliveries: int = 4_000
-    intake_rounds: int = 5
-    orders: int = 400
-    slow_orders: int = 200
-    pipeline_rounds: int = 3
-    single_orders: int = 30
+Say = Callable[[str], None]
+Part = Callable[[World, Sizes, Say], Awaitable[list[Row]]]
 
 
-FULL = Sizes()
-TINY = Sizes(deliveries=100, intake_rounds=1, orders=12, slow_orders=6, pipeline_rounds=1, single_orders=2)
+async def _pipeline(world: World, sizes: Sizes, say: Say) -> list[Row]:
+    rows: list[Row] = []
+    for latency_s, orders in ((0.0, sizes.orders), (0.1, sizes.slow_orders)):
+        rows += await pipeline.rows(
+            world, orders=orders, latency_s=latency_s, rounds=sizes.pipeline_rounds, seed=100, say=say
+        )
+    return rows
+
+
+PARTS: Mapping[str, Part] = {
+    "intake": lambda world, sizes, say: intake.rows(
+        world, deliveries=sizes.deliveries, rounds=sizes.intake_rounds, connections=32, say=say
+    ),
+    "arrivals": lambda world, sizes, say: arrivals.rows(world, seconds=sizes.arrivals_s, seed=300, say=say),
+    "pipeline": _pipeline,
+    "calls": lambda world, sizes, say: calls.rows(
+        world, orders=sizes.orders, single_orders=sizes.single_orders, seed=200, say=say
+    ),
+    "latency": lambda world, sizes, say: latency.rows(
+        world, orders=sizes.lone_orders, latency_s=0.1, seed=400, say=say
+    ),
+    "claims": lambda world, sizes, say: claims.rows(world, depths=sizes.depths, turns=sizes.turns, say=say),
+    "flood": lambda world, sizes, say: flood.rows(world, sizes.flood, latency_s=0.1, seed=500, say=say),
+    "catch-up": lambda world, sizes, say: catch_up.rows(world, sizes.catch_up, seed=600, say=say),
+}
+"""In this order; each leaves nothing behind."""
 
 
 async def measure(parts: Sequence[str], sizes: Sizes, console: Console) -> list[Row]:
@@ -42,32 +57,37 @@ async def measure(parts: Sequence[str], sizes: Sizes, console: Console) -> list[
     rows: list[Row] = []
     async with world() as made:
         say("PostgreSQL, sandbox and configuration stand")
-        if "intake" in parts:
-            rows += await intake.rows(
-                made, deliveries=sizes.deliveries, rounds=sizes.intake_rounds, connections=32, say=say
-            )
-        if "pipeline" in parts:
-            for latency_s, orders in ((0.0, sizes.orders), (0.1, sizes.slow_orders)):
-                rows += await pipeline.rows(
-                    made, orders=orders, latency_s=latency_s, rounds=sizes.pipeline_rounds, seed=100, say=say
-                )
-        if "calls" in parts:
-            rows += await calls.rows(made, orders=sizes.orders, single_orders=sizes.single_orders, seed=200, say=say)
+        for place, part in enumerate(parts, start=1):
+            say(f"part {place} of {len(parts)}: {part} (load of the machine {os.getloadavg()[0]:.1f})")
+            rows += await PARTS[part](made, sizes, say)
     return rows
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", action="append", choices=PARTS, help="measure only this part; may be repeated")
-    parser.add_argument("--tiny", action="store_true", help="a small run, to see that everything works")
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--tiny", action="store_true", help="a small run, to see that everything works")
+    sizes.add_argument("--full", action="store_true", help="without the time limits: a few hours")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results.json")
+    parser.add_argument("--merge", action="store_true", help="keep the rows of other parts in the file as they are")
     options = parser.parse_args()
     console = Console(width=120 if not sys.stdout.isatty() else None)
-    rows = asyncio.run(measure(options.only or PARTS, TINY if options.tiny else FULL, console))
+    parts = [part for part in PARTS if part in (options.only or PARTS)]
+    rows = asyncio.run(measure(parts, TINY if options.tiny else FULL if options.full else NORMAL, console))
     show(rows, console)
-    write(rows, options.out)
+    write(_merged(rows, options.out) if options.merge else rows, options.out)
     console.print(f"written to {options.out}")
     return 0
+
+
+def _merged(rows: Sequence[Row], file: Path) -> list[Row]:
+    """The file's rows with those that were measured now in their places, new ones at the end."""
+    measured = {row.row: row for row in rows}
+    kept = json.loads(file.read_text()) if file.exists() else []
+    known = [{name: value for name, value in row.items() if name != "holds"} for row in kept]
+    merged = [measured.pop(row["row"], Row(**row)) for row in known]
+    return [*merged, *measured.values()]
 
 
 if __name__ == "__main__":

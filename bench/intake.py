@@ -34,7 +34,7 @@ async def rows(
         world.process("bare", url, "bench.bare_endpoint", str(bare_port)),
     ):
         for port in (our_port, bare_port):
-            await until(lambda port=port: _ready(port), f"nothing answers on port {port}")
+            await until(lambda port=port: ready(port), f"nothing answers on port {port}")
             await send_all(port, messages(world, WARM_UP), connections=connections)
         sides = [(our_port, ours), (bare_port, bare)]
         for number in range(rounds):
@@ -63,38 +63,38 @@ def _figures(side: str, loads: list[Load]) -> list[Row]:
 
 def messages(world: World, count: int) -> list[bytes]:
     """Complete requests, each a delivery of its own, signed as the store signs them, about orders of a busy store."""
+    return [message(world, 100 + number % ORDERS, f"msg_{uuid.uuid4().hex}") for number in range(count)]
+
+
+def message(world: World, order: int, id: str, *, path: str = STORE) -> bytes:
+    """The complete request of one delivery, signed now."""
     secret = world.environment["BC_CLIENT_SECRET"].encode()
     stamp = str(int(time.time()))
-    made: list[bytes] = []
-    for number in range(count):
-        id = f"msg_{uuid.uuid4().hex}"
-        order = {"type": "order", "id": 100 + number % ORDERS}
-        body = json.dumps(
-            {
-                "scope": "store/order/updated",
-                "store_id": "1025646",
-                "data": order,
-                "hash": hashlib.sha1(id.encode()).hexdigest(),
-                "created_at": int(stamp),
-                "producer": f"stores/{world.store.credentials['store_hash']}",
-            }
-        ).encode()
-        digest = hmac.digest(secret, b".".join((id.encode(), stamp.encode(), body)), hashlib.sha256)
-        head = [
-            f"POST /hooks/{STORE} HTTP/1.1",
-            "Host: 127.0.0.1",
-            "Content-Type: application/json",
-            f"Content-Length: {len(body)}",
-            f"X-Ml-Connector-Secret: {world.environment['BC_WEBHOOK_SECRET']}",
-            f"webhook-id: {id}",
-            f"webhook-timestamp: {stamp}",
-            f"webhook-signature: v1,{base64.b64encode(digest).decode()}",
-        ]
-        made.append("\r\n".join(head).encode() + b"\r\n\r\n" + body)
-    return made
+    body = json.dumps(
+        {
+            "scope": "store/order/updated",
+            "store_id": "1025646",
+            "data": {"type": "order", "id": order},
+            "hash": hashlib.sha1(id.encode()).hexdigest(),
+            "created_at": int(stamp),
+            "producer": f"stores/{world.store.credentials['store_hash']}",
+        }
+    ).encode()
+    digest = hmac.digest(secret, b".".join((id.encode(), stamp.encode(), body)), hashlib.sha256)
+    head = [
+        f"POST /hooks/{path} HTTP/1.1",
+        "Host: 127.0.0.1",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        f"X-Ml-Connector-Secret: {world.environment['BC_WEBHOOK_SECRET']}",
+        f"webhook-id: {id}",
+        f"webhook-timestamp: {stamp}",
+        f"webhook-signature: v1,{base64.b64encode(digest).decode()}",
+    ]
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 
-async def _ready(port: int) -> bool:
+async def ready(port: int) -> bool:
     try:
         async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/readyz") as answer:
             return answer.status == 200

@@ -1,9 +1,10 @@
-"""Requests over kept connections, as fast as they are answered: little more than sockets, so that the server is
-measured and not the client."""
+"""Requests over kept connections, as fast as they are answered or at moments of their own: little more than sockets, so
+that the server is measured and not the client."""
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 END = b"\r\n\r\n"
@@ -96,3 +97,78 @@ async def send_all(port: int, requests: Sequence[bytes], *, connections: int) ->
         client.start()
     await asyncio.gather(*ends)
     return Load(time.perf_counter() - started, latencies)
+
+
+class _Post(asyncio.Protocol):
+    """One connection of open arrivals: one request at a time, then it is free for another."""
+
+    def __init__(self, free: Callable[["_Post"], None]) -> None:
+        self._free = free
+        self._buffer = b""
+        self._due_at = 0.0
+        self._latencies: list[float] = []
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def send(self, request: bytes, due_at: float, latencies: list[float]) -> None:
+        assert self.transport is not None
+        self._due_at, self._latencies = due_at, latencies
+        self.transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head, end, rest = self._buffer.partition(END)
+        if not end or len(rest) < (length := _length_of(head)):
+            return
+        self._buffer = rest[length:]
+        if head[9:12] == b"200":
+            self._latencies.append(time.perf_counter() - self._due_at)
+        self._free(self)
+
+
+async def send_at(port: int, requests: Sequence[bytes], due_s: Sequence[float], *, connections: int) -> Load:
+    """Sends each request at its moment (seconds from the start, rising), whether earlier ones are answered or not.
+
+    A latency counts from that moment, also where all connections were busy then. Anything but 200 has no latency.
+    Raises `TimeoutError` when answers are missing a minute after the last moment.
+    """
+    loop = asyncio.get_running_loop()
+    idle: deque[_Post] = deque()
+    waiting: deque[tuple[bytes, float]] = deque()
+    latencies: list[float] = []
+    answered = 0
+    all_answered = asyncio.Event()
+
+    def free(post: _Post) -> None:
+        nonlocal answered
+        answered += 1
+        if answered == len(requests):
+            all_answered.set()
+        if waiting:
+            post.send(*waiting.popleft(), latencies)
+        else:
+            idle.append(post)
+
+    for _ in range(connections):
+        _, post = await loop.create_connection(lambda: _Post(free), "127.0.0.1", port)
+        idle.append(post)
+    posts = list(idle)
+    started = time.perf_counter()
+    for request, due in zip(requests, due_s, strict=True):
+        due_at = started + due
+        if (early := due_at - time.perf_counter()) > 0:
+            await asyncio.sleep(early)
+        if idle:
+            idle.popleft().send(request, due_at, latencies)
+        else:
+            waiting.append((request, due_at))
+    async with asyncio.timeout(60):
+        await all_answered.wait()
+    seconds = time.perf_counter() - started
+    for post in posts:
+        if post.transport is not None:
+            post.transport.close()
+    return Load(seconds, latencies)

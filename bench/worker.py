@@ -26,6 +26,8 @@ INTEGRATION = 1
 WORK = ["orders", "write_back"]
 COUNT = Lane(INTEGRATION, "system:count")
 
+MANY = 1_000
+DONE = "SELECT count(*) FROM records WHERE flow = 'orders' AND done_at IS NOT NULL"
 BUSY = "SELECT count(*) FROM records WHERE flow = ANY(%s) AND (token IS NOT NULL OR run_at IS NOT NULL)"
 ENDED = "SELECT max(done_at) FROM records WHERE flow = ANY(%s)"
 WRONG = "SELECT flow, key, status, hold_kind, reason FROM records WHERE flow = ANY(%s) AND status <> 'synced' LIMIT 5"
@@ -44,21 +46,30 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A worker that idles beside a seeded store. `keys`: the orders of that store."""
+    """A worker that idles beside a seeded store. `keys`: the orders of that store. `pid`: of the worker."""
 
     world: World
     url: str
     database: Database
     keys: Sequence[str]
+    pid: int
 
-    async def work_off(self, keys: Sequence[str]) -> float:
-        """Marks `keys` and waits until all that follows from them is done. Seconds, by the database's clock."""
-        async with self.database.transaction() as connection:
-            marked: datetime = (await connection.exec_driver_sql("SELECT clock_timestamp()")).scalar_one()
-            await records.mark(connection, INTEGRATION, "orders", sorted(keys))
+    async def work_off(self, keys: Sequence[str], *, within_s: float = WAIT_S) -> float:
+        """Marks `keys` and waits until all that follows from them is done. Seconds, by the database's clock.
+
+        Raises `TimeoutError` when that takes longer than `within_s`, `RuntimeError` when a record is not synced.
+        """
+        marked: datetime | None = None
+        for first in range(0, len(keys), records.MARK_AT_ONCE):
+            async with self.database.transaction() as connection:
+                now: datetime = (await connection.exec_driver_sql("SELECT clock_timestamp()")).scalar_one()
+                marked = marked or now
+                some = sorted(keys[first : first + records.MARK_AT_ONCE])
+                await records.mark(connection, INTEGRATION, "orders", some)
+        assert marked is not None
         async with self.database.connect() as connection:
             await records.notify(connection, [Lane(INTEGRATION, "orders")])
-        await self._idle(0.1 if len(keys) > 1 else 0.02)
+        await self._idle(0.02 if len(keys) == 1 else 0.1 if len(keys) < MANY else 0.5, within_s)
         async with self.database.connect() as connection:
             ended: datetime = (await connection.exec_driver_sql(ENDED, (WORK,))).scalar_one()
             wrong = (await connection.exec_driver_sql(WRONG, (WORK,))).all()
@@ -88,14 +99,19 @@ class Bench:
         await until(counted, "the posted documents were not counted")
         return await recorded(self.world, self.url, since)
 
-    async def _idle(self, every_s: float) -> None:
-        deadline = time.monotonic() + WAIT_S
+    async def done(self) -> int:
+        """Orders that have been brought to an end."""
+        async with self.database.connect() as connection:
+            return int((await connection.exec_driver_sql(DONE)).scalar_one())
+
+    async def _idle(self, every_s: float, within_s: float) -> None:
+        deadline = time.monotonic() + within_s
         while True:
             async with self.database.connect() as connection:
                 if not (await connection.exec_driver_sql(BUSY, (WORK,))).scalar_one():
                     return
             if time.monotonic() > deadline:
-                raise TimeoutError(f"the work is not done within {WAIT_S:g} s")
+                raise TimeoutError(f"the work is not done within {within_s:g} s")
             await asyncio.sleep(every_s)
 
 
@@ -107,11 +123,11 @@ async def bench(world: World, *, orders: int, seed: int, latency_s: float = 0.0)
     await world.reset()
     database = Database(url, application="bench")
     try:
-        async with world.process("worker", url, "ml_connector.cli.main", "worker"):
-            await until(lambda: _started(database), "the worker did not start")
+        async with world.process("worker", url, "ml_connector.cli.main", "worker") as worker:
+            await until(lambda: started(database), "the worker did not start")
             keys = await seeded(world, orders=orders, seed=seed)
             await world.slow(latency_s)
-            yield Bench(world, url, database, keys)
+            yield Bench(world, url, database, keys, worker.pid)
     finally:
         await database.close()
         world.drop(name)
@@ -131,7 +147,7 @@ async def seeded(world: World, *, orders: int, seed: int) -> list[str]:
     return [str(id) for id in (await control(world.store, "state/order_ids"))["items"]]
 
 
-async def _started(database: Database) -> bool:
+async def started(database: Database) -> bool:
     """Its periodic records exist, and each has run once: the polls have seen an empty store."""
     async with database.connect() as connection:
         new = (await connection.exec_driver_sql(NEW, (WORK,))).scalar_one()

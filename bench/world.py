@@ -91,6 +91,17 @@ class World:
                     process.kill()
                     await process.wait()
 
+    async def apply(self, configuration: Path, database_url: str) -> None:
+        """Raises `RuntimeError` with what `config apply` said."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "ml_connector.cli.main", "config", "apply", str(configuration),
+            env={**self.environment, "DATABASE_URL": database_url},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await process.communicate()
+        if process.returncode != 0:
+            raise RuntimeError(f"the configuration cannot be applied: {said.decode()}")
+
     def words_of(self, name: str) -> str:
         """The end of a process's log."""
         return (self.home / f"{name}.log").read_text()[-2000:]
@@ -139,7 +150,7 @@ async def world() -> AsyncGenerator[World]:
                 content["integrations"][INTEGRATION]["mapping"], _environment(store, erp),
             )  # fmt: skip
             await asyncio.to_thread(migrate, made.url(TEMPLATE))
-            await _apply(made)
+            await made.apply(made.home / "configuration.yaml", made.url(TEMPLATE))
             yield made
     finally:
         await asyncio.to_thread(postgres.release)
@@ -184,16 +195,6 @@ def _configuration(store: Announced, erp: Announced) -> Any:
     }
     integration["policy"]["posting.cut_over"] = "2020-01-01"
     return content
-
-
-async def _apply(made: World) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "ml_connector.cli.main", "config", "apply", str(made.home / "configuration.yaml"),
-        env={**made.environment, "DATABASE_URL": made.url(TEMPLATE)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    said, _ = await process.communicate()
-    if process.returncode != 0:
-        raise RuntimeError(f"the configuration cannot be applied: {said.decode()}")
 
 
 async def control(system: Announced, what: str, body: object | None = None) -> Any:

@@ -1,0 +1,46 @@
+"""How much of everything is measured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bench.catch_up import Sizes as CatchUp
+from bench.flood import Sizes as Flood
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    deliveries: int = 4_000
+    intake_rounds: int = 5
+    arrivals_s: float = 60.0
+    orders: int = 400
+    slow_orders: int = 200
+    pipeline_rounds: int = 3
+    single_orders: int = 30
+    lone_orders: int = 15
+    depths: Sequence[int] = (1_000, 100_000, 1_000_000)
+    turns: int = 400
+    flood: Flood = Flood()
+    catch_up: CatchUp = CatchUp(orders=10_000, box_s=420.0)
+
+
+NORMAL = Sizes()
+"""Everything within half an hour on two cores that do nothing else."""
+
+FULL = replace(NORMAL, catch_up=CatchUp(orders=10_000, box_s=7_200.0, more=40_000))
+"""All 10,000 orders under the quota, and 50,000 through one worker."""
+
+TINY = Sizes(
+    deliveries=100,
+    intake_rounds=1,
+    arrivals_s=1.0,
+    orders=12,
+    slow_orders=6,
+    pipeline_rounds=1,
+    single_orders=2,
+    lone_orders=1,
+    depths=(100, 1_000),
+    turns=10,
+    flood=Flood(integrations=3, rounds=1, flood=100),
+    catch_up=CatchUp(orders=20, box_s=20.0, trial=10),
+)
+"""To see whether it works; measures nothing."""
