@@ -73,6 +73,12 @@ def _tax_group(mapping: Mapping, key: str) -> bool:
     return any("+".join(group.codes) == key for group in mapping.tax_groups)
 
 
+def _revenue(mapping: Mapping, key: str) -> bool:
+    """A rule by SKU, or none that asks for a category; whether the product is back is not known here."""
+    rules = mapping.revenue_rules
+    return any(rule.sku == key for rule in rules) or all(rule.category is None for rule in rules)
+
+
 def _item(mapping: Mapping, key: str) -> bool:
     return bool(mapping.items.get(key))
 
@@ -86,5 +92,6 @@ KINDS: dict[str, Resolves] = {
     "customer": _customer,
     "company": _company,
     "tax_group": _tax_group,
+    "revenue": _revenue,
     "item": _item,
 }

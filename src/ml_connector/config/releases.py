@@ -24,6 +24,7 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "open_from": ("closed_period",),
     "open_to": ("closed_period",),
     "b2b": ("b2b_unknown",),
+    "read_categories": ("unmapped",),
     "document_types": ("rejected",),
 }
 

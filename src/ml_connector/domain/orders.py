@@ -33,7 +33,10 @@ class AppliedDiscount:
 
 @dataclass(frozen=True, slots=True)
 class OrderLine:
-    """`totals` are before discounts except `totals.tax`, which the store computes after all discounts."""
+    """`totals` are before discounts except `totals.tax`, which the store computes after all discounts.
+
+    `categories`: of the product; None where they are not known, as of a product that the catalogue no longer has.
+    """
 
     id: int
     product_id: int
@@ -45,7 +48,7 @@ class OrderLine:
     discounted_total_inc_tax: Decimal | None  # absent on old orders
     address_id: int = 0
     brand: str = ""
-    categories: tuple[int, ...] = ()
+    categories: tuple[int, ...] | None = ()
     unit_price_ex_tax: Decimal = ZERO
     wrapping: Tax3 = Tax3()
     wrapping_name: str = ""

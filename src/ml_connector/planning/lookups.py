@@ -7,6 +7,10 @@ from ml_connector.domain.documents import Dimension, Held, HoldCode, Role
 from ml_connector.domain.mapping import Mapping, PaymentMethod, RevenueRule, TaxRule
 from ml_connector.domain.orders import Order, OrderLine, TaxRow
 
+UNKNOWN_CATEGORY = (
+    ", whose categories are not known: the product is gone or `read_categories` is off; a rule by its SKU, before those"
+    " by category, settles it"
+)
 _NOTHING = PaymentMethod(account="", text="")
 
 
@@ -52,10 +56,16 @@ class Lookups:
         return account
 
     def revenue(self, line: OrderLine, order: Order) -> tuple[str, Dimension]:
-        """Account and own dimension of a line's revenue: the first rule that fits, else the role's account."""
+        """Account and own dimension of a line's revenue: the first rule that fits, else the role's account.
+
+        A rule that would fit by a category that nobody knows is a miss: the account is not guessed.
+        """
         for rule in self.mapping.revenue_rules:
-            if _fits(rule, line, order):
-                return rule.account, rule.dimension
+            if not _fits(rule, line, order):
+                continue
+            if rule.category is not None and line.categories is None:
+                self.miss("revenue", line.sku or line.name, UNKNOWN_CATEGORY)
+            return rule.account, rule.dimension
         return self.account(Role.REVENUE), Dimension()
 
     def tax(self, row: TaxRow, country: str, state: str) -> TaxRule | None:
@@ -115,7 +125,7 @@ def _fits(rule: RevenueRule, line: OrderLine, order: Order) -> bool:
     return (
         rule.sku in (None, line.sku)
         and rule.brand in (None, line.brand)
-        and (rule.category is None or rule.category in line.categories)
+        and (rule.category is None or line.categories is None or rule.category in line.categories)
         and rule.customer_group in (None, order.customer_group_id)
         and rule.channel in (None, order.channel_id)
     )

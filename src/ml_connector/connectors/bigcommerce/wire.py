@@ -167,7 +167,7 @@ def _line(row: wire.ProductRow) -> OrderLine:
         discounted_total_inc_tax=row.discounted_total_inc_tax,
         address_id=row.order_address_id,
         brand=row.brand,
-        categories=row.categories,
+        categories=row.categories if row.product_id else (),  # a line without a product has none
         unit_price_ex_tax=row.price_ex_tax,
         wrapping=Tax3(row.wrapping_cost_ex_tax, row.wrapping_cost_inc_tax, row.wrapping_cost_tax),
         wrapping_name=row.wrapping_name,

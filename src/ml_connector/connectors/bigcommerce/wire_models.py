@@ -119,7 +119,7 @@ class ProductRow(Payload):
     discounted_total_inc_tax: AmountOrNone = None
     order_address_id: Whole = 0
     brand: Text = ""
-    categories: Annotated[tuple[Whole, ...], Rows] = ()
+    categories: Annotated[tuple[Whole, ...], Rows] | None = None
     wrapping_name: Text = ""
     wrapping_cost_ex_tax: Amount = ZERO
     wrapping_cost_inc_tax: Amount = ZERO

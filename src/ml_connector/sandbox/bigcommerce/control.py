@@ -43,6 +43,7 @@ class Control:
             web.post("/accounts", _said(self.add_account)),
             web.delete("/accounts/{client_id}", _said(self.remove_account)),
             web.post("/quota", _said(self.eat_quota)),
+            web.delete("/products/{product_id}", _said(self.remove_product)),
         ]
 
     def states(self) -> Mapping[str, Callable[[Mapping[str, str]], Sequence[Any]]]:
@@ -201,6 +202,13 @@ class Control:
         for number in gone:
             del hooks[number]
         return {"client_id": client_id, "hooks_removed": gone}
+
+    async def remove_product(self, request: web.Request) -> Any:
+        """The merchant deletes a product; orders keep their lines of it."""
+        product_id = int(request.match_info["product_id"])
+        if self.store.products.pop(product_id, None) is None:
+            raise ApiError(404, f"no product {product_id}")
+        return {"product_id": product_id}
 
     async def eat_quota(self, request: web.Request) -> Any:
         """Another app uses requests of the present window."""
