@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from ml_connector.domain.documents import Held
 from ml_connector.domain.mapping import UntaxedRule
 from ml_connector.domain.orders import OrderFee, OrderSnapshot, Tax3, TaxRow
 from ml_connector.planning.identity import identity_of
@@ -295,6 +296,18 @@ class TestRevenueRules:
         for order, account in ((categorised, "410500"), (snapshot, "410600")):
             found = documents(plan(captured(order), mapping=a_mapping(revenue_rules=rules)))[0]
             assert {line.account for line in found.lines if line.role == "revenue"} == {account}
+
+    def test_a_category_that_nobody_knows_is_missed_not_passed_over(self) -> None:
+        by_category = {"match": {"category": 23}, "account": "410500"}
+        snapshot = captured(StoreOrder().snapshot())
+        unknown = replace(snapshot, lines=(replace(snapshot.lines[0], categories=None),))
+        sku = unknown.lines[0].sku
+        held = plan(unknown, mapping=a_mapping(revenue_rules=[by_category]))
+        assert isinstance(held, Held)
+        assert held.missing == (("revenue", sku),)
+        by_sku = {"match": {"sku": sku}, "account": "410700"}
+        found = documents(plan(unknown, mapping=a_mapping(revenue_rules=[by_sku, by_category])))[0]
+        assert {line.account for line in found.lines if line.role == "revenue"} == {"410700"}
 
 
 def test_texts_never_carry_an_e_mail_and_fit() -> None:
