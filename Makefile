@@ -1,4 +1,4 @@
-# Everything a person needs: demo, test, check, crash, bench, clean. `.venv` is built on first use.
+# Everything a person needs: demo, test, check, crash, crash-points, bench, clean. `.venv` is built on first use.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 PYTHON ?= python3
@@ -7,7 +7,7 @@ ONCE ?=
 JSON ?=
 TAMPER ?=
 
-.PHONY: demo test check crash bench clean requirements
+.PHONY: demo test check crash crash-points bench clean requirements
 
 .venv/.runtime: requirements/runtime.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -31,6 +31,9 @@ check: .venv/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports
 	@$(BIN)/pyright
+
+crash-points: .venv/.dev
+	@ML_CONNECTOR_CRASH_LONG=1 $(BIN)/python -m pytest -m crash tests/crash/test_points.py $(ARGS)
 
 crash: .venv/.dev
 	@ML_CONNECTOR_CRASH_LONG=1 $(BIN)/python -m pytest -m crash tests/crash $(ARGS)

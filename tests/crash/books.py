@@ -3,7 +3,7 @@
 import json
 import urllib.request
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -59,8 +59,13 @@ def posts_in(erp: str) -> list[dict[str, Any]]:
     return [each for each in writes if each["status"] not in (401, 403)]
 
 
-def complaints(store: str, erp: str, *, mapping: Mapping, policy: Policy, settings: Settings) -> list[str]:
-    """What is wrong between both sides, in words. Empty: one document per reference, to the cent, nothing missing."""
+def complaints(
+    store: str, erp: str, *, mapping: Mapping, policy: Policy, settings: Settings, older: Sequence[Mapping] = ()
+) -> list[str]:
+    """What is wrong between both sides, in words. Empty: one document per reference, to the cent, nothing missing.
+
+    `older`: mappings that were in force before; what was posted under them stands.
+    """
     snapshots, documents, partners = orders_in(store), documents_in(erp), partners_in(erp)
     found = [f"{count} documents under {name}" for name, count in _references(documents).items() if count > 1]
     found += [f"{len(numbers)} partners under {name}" for name, numbers in partners.items() if len(numbers) > 1]
@@ -69,9 +74,13 @@ def complaints(store: str, erp: str, *, mapping: Mapping, policy: Policy, settin
     found += [f"{currency} differs by {amount}" for currency, amount in result.differences.items() if amount]
     accounts = {name.split("-C")[-1]: numbers[0] for name, numbers in partners.items()}
     for snapshot in snapshots:
-        plan = plan_order(snapshot, mapping, policy, Facts(customer_accounts=accounts))
-        if isinstance(plan, Documents):
-            found += _inexact(plan.documents, documents, settings)
+        plans = [
+            {document.reference: document for document in plan.documents}
+            for tables in (mapping, *older)
+            if isinstance(plan := plan_order(snapshot, tables, policy, Facts(customer_accounts=accounts)), Documents)
+        ]
+        for reference in dict.fromkeys(reference for plan in plans for reference in plan):
+            found += _inexact([plan[reference] for plan in plans if reference in plan], documents, settings)
     return found
 
 
@@ -79,21 +88,22 @@ def _references(documents: Iterable[StoredDocument]) -> Counter[str]:
     return Counter(document.reference for document in documents)
 
 
-def _inexact(wanted: Iterable[Document], documents: Iterable[StoredDocument], settings: Settings) -> list[str]:
-    """Where the live generation of a document is not, line by line, what a plan from nothing says."""
+def _inexact(wanted: Sequence[Document], documents: Iterable[StoredDocument], settings: Settings) -> list[str]:
+    """Where the live generation of a document is not, line by line, what a plan from nothing says.
+
+    `wanted`: the one document as each mapping asks for it, the present one first; it must be one of them in full.
+    """
+    reference = wanted[0].reference
+    if wanted[0].kind is Kind.CUSTOMER:
+        return []
     live = {d.reference: d for d in documents if not d.reversed_by and not d.reverses}
+    under = [reference, *(f"{reference}-{generation}" for generation in range(2, 10))]
+    stored = [live[name] for name in under if name in live]
+    if len(stored) != 1:
+        return [f"{len(stored)} live documents for {reference}"]
     erp = read_settings(settings)
-    found: list[str] = []
-    for document in wanted:
-        if document.kind is Kind.CUSTOMER:
-            continue
-        under = [document.reference, *(f"{document.reference}-{generation}" for generation in range(2, 10))]
-        stored = [live[name] for name in under if name in live]
-        if len(stored) != 1:
-            found.append(f"{len(stored)} live documents for {document.reference}")
-        else:
-            found += [f"{stored[0].reference}: {words}" for words in differences(document, stored[0], erp)]
-    return found
+    wrong = [differences(document, stored[0], erp) for document in wanted]
+    return [] if not all(wrong) else [f"{stored[0].reference}: {words}" for words in wrong[0]]
 
 
 def _document(item: Any) -> StoredDocument:

@@ -4,6 +4,7 @@ import os
 import queue
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -12,10 +13,13 @@ import pytest
 from sqlalchemy.engine import URL
 
 from tests.conftest import TEMPLATE
+from tests.crash.nursery import Nursery
 from tests.crash.stage import Case, Stage
 from tests.crash.stories import Story
 
-STAGES = int(os.environ.get("ML_CONNECTOR_CRASH_STAGES", "4"))
+STAGES = int(os.environ.get("ML_CONNECTOR_CRASH_STAGES", "6"))
+FRESH = bool(os.environ.get("ML_CONNECTOR_CRASH_FRESH"))
+"""Every process is started by itself, not forked from one that has loaded the program."""
 
 
 class Theatre:
@@ -23,12 +27,13 @@ class Theatre:
 
     def __init__(self, url: URL, home: Path, selected: list[Story]) -> None:
         self._home = home
+        self._nursery = None if FRESH else Nursery()
         self._stages: queue.Queue[Stage] = queue.Queue()
         self._made: list[Stage] = []
         for number in range(min(STAGES, len(selected))):
             place = home / f"stage-{number}"
             place.mkdir()
-            self._made.append(Stage(url, TEMPLATE, place))
+            self._made.append(Stage(url, TEMPLATE, place, nursery=self._nursery))
             self._stages.put(self._made[-1])
         self._pool = ThreadPoolExecutor(max(1, len(self._made)))
         self._endings: dict[str, Future[None]] = {s.name: self._pool.submit(self._play, s) for s in selected}
@@ -41,10 +46,13 @@ class Theatre:
         self._pool.shutdown(cancel_futures=True)
         for stage in self._made:
             stage.close()
+        if self._nursery is not None:
+            self._nursery.close()
 
     def _play(self, story: Story) -> None:
         stage = self._stages.get()
         home = Path(tempfile.mkdtemp(prefix=f"{story.name.replace('/', '_')[:40]}-", dir=self._home))
+        began = time.monotonic()
         try:
             case = Case(stage, home)
             try:
@@ -52,7 +60,22 @@ class Theatre:
             finally:
                 case.close()
         finally:
+            TOLD[story.name] = time.monotonic() - began
             self._stages.put(stage)
+
+
+TOLD: dict[str, float] = {}
+"""Stories that have ended, with the seconds that each took on its stage."""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not TOLD:
+        return
+    slowest = sorted(TOLD, key=TOLD.__getitem__, reverse=True)[:10]
+    terminalreporter.section("crash stories")
+    terminalreporter.line(f"{len(TOLD)} stories on {STAGES} stages, {sum(TOLD.values()):.0f} s in all; the slowest:")
+    for name in slowest:
+        terminalreporter.line(f"{TOLD[name]:6.1f} s  {name}")
 
 
 @pytest.fixture(scope="session")

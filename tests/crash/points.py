@@ -1,136 +1,146 @@
-"""Which story takes a process to which point; `test_every_point_has_its_story` holds it against `crash.POINTS`."""
+"""Which stories are told: the fast cut in `make test`, the whole product of points and faults in `make crash-points`.
+
+`test_every_point_has_its_story` holds both against `crash.POINTS`.
+"""
 
 import os
+from collections.abc import Iterator
 
+from tests.crash.crossings import CROSSINGS, MEANWHILE, late
+from tests.crash.doors import INTAKES, RELEASES, heard, releasing
+from tests.crash.servers import recovered, restored, server_killed
+from tests.crash.stage import LEASE_S, TIMING
 from tests.crash.stories import (
-    LOOK_UP,
     Story,
-    at_post,
     committed,
     crowd,
     early_look,
-    heard,
     killed,
-    late,
     lost_note,
-    releasing,
-    renewing,
     stopped,
-    swept,
+    stories_of,
     tampered,
     twice,
     unsent,
 )
+from tests.crash.ways import WAYS, Way
 
 LONG = bool(os.environ.get("ML_CONNECTOR_CRASH_LONG"))
 
 ELSEWHERE: dict[str, str] = {}
 """Points that no story reaches, each with the reason. Nothing is left out today."""
 
-# The first document of a story is the customer that two orders share (#1), then come journal entries, several to a
-# request (#2). The edits after the crash ask for reversals, reposts, refunds and money out.
+# ------------------------------------------------------------------ the fast cut
+
+CROSSED = {
+    "claim.commit.a": "throttle",
+    "plan.a": "stale-look-up",
+    "look_up.a": "session-loss",
+    "send.connected": "lost-answer",
+    "send.half_body": "reset-before",
+    "answer.read": "half-answer",
+    "posted.commit.a": "late-commit",
+    "batch.cas.a": "error-after-commit",
+    "doc1.posted.a": "throttle-blind",
+    "finish.commit.a": "no-answer",
+}
+"""Where the fast cut crosses a death with a fault of the target, so that each fault happens beside one."""
+
+UNSENT = ("unsent.commit.b", "unsent.commit.a")
 KILLED = (
-    killed("claim.commit.b", "@:orders$"),
-    killed("claim.commit.a", "@^1"),
-    killed("source.read.a"),
-    killed("plan.a"),
-    killed("posting.planned.b"),
-    killed("posting.planned.a", "#2"),
-    killed("look_up.a", "#2"),
-    killed("sending.commit.b", "#2"),
-    killed("sending.commit.a"),
-    killed("sending.commit.a", "#2"),
-    killed("send.connected", "#2"),
-    killed("send.half_body", "#2"),
-    killed("send.body_out", "#2"),
-    killed("send.body_out", "#2", faults=(late(1),), about="late"),
-    killed("answer.read"),
-    killed("answer.read", "#2"),
-    killed("posted.commit.b", "#2"),
-    killed("posted.commit.a", "#2"),
-    killed("doc1.posted.a", "#3"),
-    killed("batch.cas.a"),
-    killed("batch.answer.half"),
-    killed("uncertain.commit.b", faults=(at_post("reset_after_commit"), late(3))),
-    killed("uncertain.commit.a", faults=(late(1), late(3))),
-    killed("rejected.commit.b", faults=(at_post("closed_period"), late(3))),
-    killed("rejected.commit.a", faults=(at_post("closed_period"), late(3))),
-    killed("hold.commit.b", faults=(at_post("closed_period", [1, 2, 3]), late(5))),  # with its batch, then each alone
-    killed("fail.commit.b", faults=({"fault": "html_503", "match": {**LOOK_UP, "times": 4}}, late(3))),
-    killed("resolve.look_up.b", faults=(late(1),)),
-    killed("resolve.look_up.a", faults=(late(1),)),
-    killed("resolve.commit.b", faults=(at_post("reset_before"), late(3))),
-    killed("resolve.commit.a", faults=(late(1),)),
-    killed("reversal.posted.a", after_edits=True),
-    killed("count.b"),
-    killed("count.a"),
-    killed("login.a"),
-    killed("session.store.b"),
-    killed("finish.commit.b", "@^1"),
-    killed("finish.commit.a", "@^1"),
-    killed("watermark.commit.b"),
-    killed("watermark.commit.a"),
-    unsent("unsent.commit.b"),
-    unsent("unsent.commit.a"),
-    swept("sweep.commit.b"),
-    swept("sweep.commit.a"),
-    renewing(),
-    releasing("release.commit.b"),
-    releasing("release.commit.a"),
-    heard("intake.commit.b"),
-    heard("intake.commit.a"),
-    heard("notify.a"),
+    *(killed(point, crossing=CROSSED.get(point, "")) for point in WAYS if point not in UNSENT),
+    killed(Way("sending.commit.a")),
+    killed(Way("answer.read")),
+    *map(unsent, UNSENT),
+    *map(releasing, RELEASES),
+    *map(heard, INTAKES),
 )
-
 STOPPED = (
-    stopped("sending.commit.a", "#2", watchdog=True),
-    stopped("send.body_out", "#2", watchdog=True),
-    stopped("look_up.a", "#2", watchdog=True),
-    stopped("sending.commit.a", "#2", watchdog=False),
-    stopped("send.connected", "#2", watchdog=False),
-    stopped("send.half_body", "#2", watchdog=False),
-    stopped("send.body_out", "#2", watchdog=False),
-    stopped("answer.read", "#2", watchdog=False),
+    *(stopped(point, watchdog=True) for point in ("sending.commit.a", "send.body_out", "look_up.a")),
+    *(
+        stopped(point, watchdog=False)
+        for point in ("sending.commit.a", "send.connected", "send.half_body", "send.body_out", "answer.read")
+    ),
 )
-
+PAIRS = (
+    twice("sending.commit.a#2", "resolve.commit.a"),
+    twice("send.body_out#2", "sweep.commit.a", meanwhile="edit"),
+    twice("send.body_out#2", "resolve.look_up.a", meanwhile="cancel"),
+    twice("posted.commit.b#2", "claim.commit.a@^1", meanwhile="refund"),
+    twice("answer.read#2", "sending.commit.a", meanwhile="mapping"),
+)
+SERVER_KILLED = ("claim.commit.a@^1", "sending.commit.a#2", "posted.commit.b#2", "finish.commit.b@^1")
+"""The server's own story at: claim, sending, posted, finish."""
 OTHERS = (
     committed("reset_after_commit"),
     committed("late_commit", commit_after_s=0.8, answer_after_s=0.05),
-    twice("sending.commit.a#2", "resolve.commit.a"),
-    crowd(),
+    crowd("crowd", "send.body_out#2", "posted.commit.b"),
     early_look(),
     early_look("send.body_out#2"),
     lost_note(),
     tampered(),
+    restored(),
+    recovered(),
+    *(server_killed(rule) for rule in SERVER_KILLED),
 )
+FAST = stories_of(OTHERS, STOPPED, PAIRS, KILLED)  # the longest first: they end while the short ones are told
 
-# The longer version (`make crash`): the same points met again and again, with other documents under way.
-MORE = (
-    "posting.planned.b", "posting.planned.a", "look_up.a", "sending.commit.b", "sending.commit.a", "send.connected",
-    "send.half_body", "send.body_out", "answer.read", "posted.commit.b", "posted.commit.a", "doc1.posted.a",
+# ------------------------------------------------------------------ the whole product
+
+AGAIN = tuple(
+    Way(point, f"#{nth}", leads=(late(2), late(5)))
+    for point in (
+        "posting.planned.b", "posting.planned.a", "look_up.a", "sending.commit.b", "sending.commit.a", "send.connected",
+        "send.half_body", "send.body_out", "answer.read", "posted.commit.b", "posted.commit.a", "doc1.posted.a",
+    )
+    for nth in (1, 2, 3, 4)
 )  # fmt: skip
-LONGER = (
-    *(killed(point, f"#{nth}", faults=(late(2), late(5)), about="long") for point in MORE for nth in (1, 2, 3, 4)),
-    *(
-        killed(point, "#2", faults=(at_post(fault), at_post(fault, 3)), about=fault)
-        for point in ("look_up.a", "uncertain.commit.a", "resolve.look_up.a", "resolve.commit.a", "finish.commit.b")
-        for fault in ("reset_after_commit", "half_body", "error_after_commit", "hang")
-        if not point.startswith("finish")
-    ),
-    *(stopped(point, "#2", watchdog=True) for point in ("send.connected", "send.half_body", "answer.read")),
-    *(stopped(point, "#2", watchdog=False) for point in ("look_up.a", "sending.commit.b", "posted.commit.b")),
-    *(committed(fault) for fault in ("half_body", "error_after_commit", "hang")),
-    *(
-        twice(first, second)
-        for first in ("send.body_out#2", "posted.commit.b#2")
-        for second in (
-            "claim.commit.a#3",
-            "resolve.look_up.a",
-            "resolve.commit.b",
-            "sending.commit.a",
-            "sweep.commit.a",
-        )
-    ),
+"""The same points met again and again, with other documents under way."""
+
+FIRST = ("sending.commit.a#2", "send.half_body#2", "send.body_out#2", "answer.read#2", "posted.commit.b#2")
+SECOND = (
+    *("sweep.commit.b", "sweep.commit.a", "claim.commit.b@:orders$", "claim.commit.a@^1"),
+    *("resolve.look_up.b", "resolve.look_up.a", "resolve.commit.b", "resolve.commit.a"),
+    *("source.read.a", "plan.a", "look_up.a", "sending.commit.b", "sending.commit.a", "send.connected"),
+    *("send.half_body", "send.body_out", "answer.read", "posted.commit.b", "posted.commit.a", "finish.commit.b@^1"),
 )
 
-STORIES: tuple[Story, ...] = (*KILLED, *STOPPED, *OTHERS, *(LONGER if LONG else ()))
+
+def _whole() -> Iterator[Story]:
+    for way in WAYS.values():
+        for crossing in CROSSINGS:
+            yield killed(way, crossing=crossing)
+        for watchdog in (True, False):
+            yield stopped(way, watchdog=watchdog)
+        yield killed(way, takers=2, about="two-takers")
+    for crossing in CROSSINGS:
+        for point in ("sending.commit.a", "send.body_out", "answer.read", "posted.commit.b", "look_up.a"):
+            for watchdog in (True, False):
+                yield stopped(point, watchdog=watchdog, crossing=crossing)
+        for point in RELEASES:
+            yield releasing(point, crossing=crossing)
+        for point in INTAKES:
+            yield heard(point, crossing=crossing)
+        yield twice("send.body_out#2", "resolve.commit.a", crossing=crossing)
+    yield from (releasing(point, stop=True) for point in RELEASES)
+    yield from (heard(point, stop=True) for point in INTAKES)
+    yield from (killed(way, about="again") for way in AGAIN)
+    for first in FIRST:
+        for second in SECOND:
+            for meanwhile in MEANWHILE:
+                yield twice(first, second, meanwhile=meanwhile)
+    for fault in ("half_body", "error_after_commit", "hang", "truncated_json"):
+        yield committed(fault)
+    for rule in ("uncertain.commit.a", "resolve.look_up.a", "resolve.commit.a"):
+        yield early_look(rule)
+    yield crowd("crowd-of-two", "send.body_out#2")
+    yield crowd("crowd-of-three", "sending.commit.a#2", "resolve.commit.a", "posted.commit.a")
+    for way in WAYS.values():
+        if not (way.after or way.after_edits):
+            yield server_killed(way)
+    for rule in SERVER_KILLED:
+        yield server_killed(rule, away_s=LEASE_S + TIMING.h_s)
+        yield server_killed(rule, workers=3)
+
+
+STORIES: tuple[Story, ...] = stories_of(FAST, tuple(_whole())) if LONG else FAST

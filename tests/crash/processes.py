@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ml_connector.engine import crash
+from tests.crash.nursery import Born, Nursery
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 PROGRAM = [sys.executable, "-m", "ml_connector.cli.main"]
 
 
@@ -26,15 +27,26 @@ def until(condition: Callable[[], bool], otherwise: Callable[[], str], patience_
 
 
 class Process:
-    """One command of ours. `crash_at`: rules as in `ML_CONNECTOR_CRASH`."""
+    """One command of ours. `crash_at`: rules as in `ML_CONNECTOR_CRASH`. `nursery`: forked there, which is quicker."""
 
     def __init__(
-        self, name: str, arguments: tuple[str, ...], environment: Mapping[str, str], home: Path, crash_at: str = ""
+        self,
+        name: str,
+        arguments: tuple[str, ...],
+        environment: Mapping[str, str],
+        home: Path,
+        crash_at: str = "",
+        *,
+        nursery: Nursery | None = None,
     ) -> None:
         crash.parse(crash_at)  # a rule with a typing error would be a test that cannot fail
         self.name = name
         self._crash_log, self._log = home / f"{name}.crash", home / f"{name}.log"
         given = {**environment, "ML_CONNECTOR_CRASH": crash_at, "ML_CONNECTOR_CRASH_LOG": str(self._crash_log)}
+        self._child: subprocess.Popen[bytes] | Born
+        if nursery is not None:
+            self._child = nursery.start(arguments, given, self._log)
+            return
         with self._log.open("ab") as log:
             self._child = subprocess.Popen([*PROGRAM, *arguments], env=given, stdout=log, stderr=log)
 

@@ -71,10 +71,12 @@ def test_a_stale_file_that_names_a_living_stranger_is_no_server(server: Embedded
 
 def test_a_zombie_is_no_server(server: EmbeddedPostgres) -> None:
     server.stop()
-    child = subprocess.Popen([sys.executable, "-c", "pass", str(server.data)])  # nobody waits for it
+    child = subprocess.Popen(["/bin/true", str(server.data)], user=server._owner.uid)  # nobody waits for it
     while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.01)
-    (server.data / "postmaster.pid").write_text(f"{child.pid}\n{server.data}\n0\n5432\n{server.data}\n127.0.0.1\n0 0\n")
+    words = f"{child.pid}\n{server.data}\n0\n5432\n{server.data}\n127.0.0.1\n0 0\n"
+    (server.data / "postmaster.pid").write_text(words)
+    (server.data / f".s.PGSQL.{(server.directory / 'port').read_text()}.lock").write_text(words)
     assert server.pid() is None
     server.start()
     child.wait()

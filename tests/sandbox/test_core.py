@@ -128,6 +128,18 @@ async def test_late_commit_appears_after_the_client_was_told_nothing(sandbox: Sa
     await sandbox.until_stored(1)
 
 
+async def test_late_commit_can_wait_until_the_rules_are_cleared(sandbox: Sandbox) -> None:
+    for last in ("reset", "faults"):
+        with pytest.raises(LOST):
+            await sandbox.post("late_commit;commit_after_s=cleared", last)
+        if last == "reset":
+            await sandbox.control("POST", "/reset")
+    assert sandbox.till.stored == []
+    await sandbox.control("DELETE", "/faults")
+    await sandbox.until_stored(1)
+    assert sandbox.till.stored == ["faults"], "a reset is the end of what still waited"
+
+
 async def test_a_client_that_goes_away_does_not_stop_the_commit(sandbox: Sandbox) -> None:
     with pytest.raises(TimeoutError):
         await sandbox.post("slow;delay_s=0.4", timeout_s=0.1)

@@ -2,9 +2,9 @@
 
 Several processes share one server: starting is idempotent under a file lock, and each user of the server holds a
 shared lock on a second file, so that the last one out stops it; the kernel drops the lock of a process that was
-killed. A server that was killed leaves `postmaster.pid` behind, perhaps beside a zombie that nobody reaps; that file
-is removed when no live postmaster belongs to it. The server answers on TCP (loopback, a free port) and on a Unix
-socket, with a password that only the owner of the directory can read.
+killed. A server that was killed leaves `postmaster.pid` and the lock of its socket behind, perhaps beside a zombie that
+nobody reaps; they are removed when no live postmaster belongs to them. The server answers on TCP (loopback, a free
+port) and on a Unix socket, with a password that only the owner of the directory can read.
 
 PostgreSQL refuses to run as root. For root the data lies in the directory as another user's; where that user cannot
 reach the directory or the program files (a private home directory), both go to `/var/lib/ml-connector` instead of
@@ -220,8 +220,10 @@ class EmbeddedPostgres:
             os.unlink(file.name)
 
     def _clear_stale(self) -> None:
-        """Removes the pid file of a postmaster that is gone, or that is a zombie which the server takes for alive."""
+        """Removes the lock files of a postmaster that is gone, or that is a zombie which the server takes for alive."""
         (self.data / "postmaster.pid").unlink(missing_ok=True)
+        for lock in self._socket_directory().glob(".s.PGSQL.*.lock"):
+            lock.unlink(missing_ok=True)
 
     def _pg_ctl_start(self) -> None:
         sockets = self._socket_directory()

@@ -58,7 +58,7 @@ def _log_and_faults(environment: Environment, book: FaultBook, faults: Mapping[s
         for name, args in reversed(hitting):
             if name in faults:
                 proceed = functools.partial(
-                    _run_fault, faults[name], FaultContext(request, args, proceed, environment.spawn)
+                    _run_fault, faults[name], FaultContext(request, args, proceed, environment.spawn, book.cleared)
                 )
         return await proceed()
 

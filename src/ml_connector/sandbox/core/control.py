@@ -124,7 +124,7 @@ class _Control:
 
     async def reset(self, request: web.Request) -> web.Response:
         await self._system.reset()
-        self._book.clear()
+        self._book.forget()
         self._environment.requests.clear()
         return answer({"reset": self._system.name})
 

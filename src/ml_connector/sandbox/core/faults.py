@@ -8,6 +8,7 @@ A client can ask for a fault of one request by the header ``X-Sandbox-Fault: nam
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -28,13 +29,14 @@ class FaultContext:
     """One request that a fault happens to.
 
     ``proceed()`` runs the rest (further faults, then the handler) to its end, whatever the client does, and gives
-    the answer that it would have sent.
+    the answer that it would have sent. ``cleared`` is set when the rules are taken away.
     """
 
     request: web.Request
     args: Mapping[str, Any]
     proceed: Proceed
     spawn: Callable[[Any], Any]
+    cleared: asyncio.Event
 
 
 Fault = Callable[[FaultContext], Awaitable[web.StreamResponse]]
@@ -115,6 +117,7 @@ class FaultBook:
     names: Collection[str]
     seed: int
     rules: list[ActiveRule] = field(default_factory=list[ActiveRule])
+    cleared: asyncio.Event = field(default_factory=asyncio.Event)
     _numbers: int = 0
 
     def add(self, rule: Rule) -> ActiveRule:
@@ -129,6 +132,13 @@ class FaultBook:
 
     def clear(self) -> None:
         self.rules.clear()
+        self.cleared.set()
+        self.cleared = asyncio.Event()  # of the rules to come
+
+    def forget(self) -> None:
+        """Clears the rules, and what still waits for that waits for ever."""
+        self.rules.clear()
+        self.cleared = asyncio.Event()
 
     def check(self, name: str) -> None:
         if name not in self.names:

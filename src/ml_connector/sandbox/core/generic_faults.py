@@ -19,6 +19,7 @@
 
 ``late_commit``: the handler runs ``commit_after_s`` after the request came; the client is answered ``answer_after_s``
 after it came, by ``answer``: "reset", "close" or a status. A second look-up in between sees nothing.
+``commit_after_s`` "cleared": the handler runs when the rules are taken away, so that a test can look before.
 
 All times are wall seconds.
 """
@@ -151,7 +152,8 @@ async def truncated_json(context: FaultContext) -> web.StreamResponse:
 
 async def late_commit(context: FaultContext) -> web.StreamResponse:
     async def commit() -> None:
-        await asyncio.sleep(float(context.args.get("commit_after_s", 2)))
+        after_s = context.args.get("commit_after_s", 2)
+        await (context.cleared.wait() if after_s == "cleared" else asyncio.sleep(float(after_s)))
         await context.proceed()
 
     context.spawn(commit())
