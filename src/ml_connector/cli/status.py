@@ -11,6 +11,7 @@ from ml_connector.cli.run import run
 from ml_connector.connectors.base import Timing
 from ml_connector.engine import gate
 from ml_connector.engine.status import depths, hold_groups, open_postings, troubles
+from ml_connector.reconcile.results import last_results
 
 DIFFERENT_WORDS = 10
 """Lines of one reason where its records are told different things, such as two sums each. `--json` has all."""
@@ -82,6 +83,18 @@ async def _show(out: Output, home: Opened) -> int:
         ("integration", "state", "documents", "oldest sent", "known by"),
         [(names.get(o.integration, o.integration), o.state, o.count, o.oldest_sent_at, o.known_by) for o in unknown],
     )
+    nights = await last_results(home.database)
+    out.table(
+        "Last nightly reconciliation",
+        ("integration", "when", "from", "to and with", "orders", "ties", "differences", "largest", "marked", "held"),
+        [
+            (
+                *(names.get(n.integration, n.integration), n.at, n.first, n.last, n.orders),
+                *("yes" if n.ties else "NO", n.differences, n.largest, n.marked, n.held),
+            )
+            for n in nights
+        ],
+    )
     if closed:
         out.say(f"Sending waits until {closed.until}: {closed.why}", style="yellow")
     out.result(
@@ -90,6 +103,7 @@ async def _show(out: Output, home: Opened) -> int:
             "flows": [_named(names, asdict(flow)) for flow in flows],
             "held": [_named(names, asdict(hold)) for hold in holds],
             "failing": [_named(names, asdict(trouble)) for trouble in bad],
+            "reconciled": [_named(names, asdict(night)) for night in nights],
             "uncertain": [_named(names, asdict(each)) for each in unknown],
         }
     )

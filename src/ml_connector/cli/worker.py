@@ -14,6 +14,7 @@ from ml_connector.engine.runs import LEASE_S
 from ml_connector.engine.worker import Pace, Worker
 from ml_connector.flows.assembly import flows_of, schedule_for_ever
 from ml_connector.flows.runtime import COUNT_EVERY_S
+from ml_connector.reconcile.nightly import ReconcileFlow
 
 
 def command(
@@ -57,7 +58,7 @@ def worker_of(engine: Working, pace: Pace) -> Worker:
     """A worker with all flows, whose lanes rest while the breaker of their connection is open."""
     return Worker(
         engine.home.database,
-        flows_of(engine.runtime),
+        flows_of(engine.runtime, ReconcileFlow(engine.runtime)),
         pace=pace,
         lane_gate=engine.shared.breakers.may_claim,
     )
@@ -71,7 +72,9 @@ class scheduling:  # noqa: N801 - used as a word, like `working`
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> None:
-        self._task = asyncio.create_task(schedule_for_ever(self._engine.runtime), name="schedules")
+        self._task = asyncio.create_task(
+            schedule_for_ever(self._engine.runtime, ReconcileFlow(self._engine.runtime)), name="schedules"
+        )
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:

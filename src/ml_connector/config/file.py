@@ -108,6 +108,19 @@ class RetentionDays(Part):
 
 NO_RETENTION = RetentionDays()
 
+
+class ReconcileEntry(Part):
+    """The nightly reconciliation. `hour` of the store's day; `days` back; `lag_s`: what is not posted that
+    long after it came into being is late."""
+
+    enabled: bool = True
+    hour: Annotated[int, Field(ge=0, le=23)] = 3
+    days: Annotated[int, Field(ge=1, le=92)] = 3
+    lag_s: Annotated[int, Field(ge=0, le=604_800)] = 3600
+
+
+NIGHTLY = ReconcileEntry()
+
 FLOWS = ("orders", "customers")
 Flow = Literal["orders", "customers"]
 
@@ -121,6 +134,7 @@ class IntegrationEntry(Part):
     webhook_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
     flows: dict[Flow, FlowEntry] = {}
     retention: RetentionDays = NO_RETENTION
+    reconcile: ReconcileEntry = NIGHTLY
     policy: PolicyValues
     mapping: MappingFile = MappingFile()
 

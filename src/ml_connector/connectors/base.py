@@ -7,8 +7,9 @@ What has to be shared between processes (tokens, limits, breaker, audit) is decl
 implemented in `engine/` on PostgreSQL.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -74,6 +75,23 @@ class Quota:
 
 
 Priority = Literal["orders", "catalogue", "background"]
+
+_background: ContextVar[bool] = ContextVar("background", default=False)
+
+
+@contextmanager
+def in_background() -> Generator[None]:
+    """Every call that is made within goes after orders and catalogue, whatever priority its caller asks for."""
+    before = _background.set(True)
+    try:
+        yield
+    finally:
+        _background.reset(before)
+
+
+def effective(priority: Priority) -> Priority:
+    """The priority of a call that is made here and now."""
+    return "background" if _background.get() else priority
 
 
 class Limiter(Protocol):
@@ -389,6 +407,15 @@ class ReadsOrders(Protocol):
 
     def orders_created(self, first: datetime, last: datetime) -> AsyncIterator[ChangePage]:
         """Orders created in a window: backfill and completeness."""
+        ...
+
+
+@runtime_checkable
+class KnowsItself(Protocol):
+    """For days: a window of dates begins and ends at the store's midnight."""
+
+    async def time_zone(self) -> str:
+        """The store's own time zone, an IANA name."""
         ...
 
 

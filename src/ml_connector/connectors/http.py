@@ -23,7 +23,7 @@ from aiohttp.connector import Connection
 from multidict import CIMultiDict
 from yarl import URL
 
-from ml_connector.connectors.base import Call, Permit, Priority, Services
+from ml_connector.connectors.base import Call, Permit, Priority, Services, effective
 from ml_connector.connectors.errors import ConnectorError, NotSent, Transient, Uncertain, Unreachable, UnsafeAddress
 from ml_connector.connectors.http_answer import Params, Response, Timeouts, encode_query, read_answer
 from ml_connector.connectors.http_write import WriteAttempt
@@ -103,7 +103,7 @@ class HttpSession:
     ) -> Response:
         """A call that is safe to repeat. Raises `Unreachable` when no complete answer came, `UnsafeAddress`."""
         url = self._url(path, params)
-        async with self._services.limiter.slot(priority):
+        async with self._services.limiter.slot(effective(priority)):
             for _ in range(MAX_REDIRECTS):
                 response = await self._read_once(method, url, headers, body)
                 location = response.headers.get("Location", "")

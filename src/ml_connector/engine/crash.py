@@ -37,7 +37,7 @@ POINTS = frozenset(
         *("count.b", "count.a", "login.a", "session.store.b"),
         *("finish.commit.b", "finish.commit.a", "hold.commit.b", "fail.commit.b"),
         *("release.commit.b", "release.commit.a", "renew.b", "sweep.commit.b", "sweep.commit.a"),
-        *("watermark.commit.b", "watermark.commit.a"),
+        *("watermark.commit.b", "watermark.commit.a", "tie_out.commit.b", "tie_out.commit.a"),
     }
 )
 """Every point. `erp.committed` (the target has committed, its answer is not out) lies in the sandbox, as a fault."""

@@ -5,6 +5,7 @@ Labels are names of a small set (systems, connections, flows, kinds of outcome),
 """
 
 import time
+from datetime import datetime
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -28,6 +29,8 @@ CONNECTIONS = text(
 )
 
 INTEGRATIONS = text("SELECT integration, name FROM integrations")
+
+TIE_OUTS = text("SELECT integration, value -> 'last' AS last FROM watermarks WHERE flow = 'system:reconcile'")
 
 OPEN_POSTINGS = text(
     """
@@ -65,6 +68,18 @@ class Metrics:
         )
         self._breaker = Gauge(
             "ml_connector_breaker_state", "0 closed, 1 probing, 2 open", ("connection",), registry=new
+        )
+        self._ties = Gauge(
+            "ml_connector_tie_out_ties", "1 if the last nightly reconciliation tied", ("integration",), registry=new
+        )
+        self._tied_at = Gauge(
+            "ml_connector_tie_out_timestamp_seconds", "When it began", ("integration",), registry=new
+        )  # fmt: skip
+        self._off = Gauge(
+            "ml_connector_tie_out_difference",
+            "Sum of absolute differences between store and ERP",
+            ("integration", "currency"),
+            registry=new,
         )
         self._paused = Gauge(
             "ml_connector_connection_paused", "1 while the system asked to wait", ("connection",), registry=new
@@ -111,9 +126,19 @@ class Metrics:
             names = {row.integration: row.name for row in await sql.execute(INTEGRATIONS)}
             connections = (await sql.execute(CONNECTIONS)).all()
             postings = (await sql.execute(OPEN_POSTINGS)).all()
+            nights = (await sql.execute(TIE_OUTS)).all()
         lanes = await depths(db)
         for gauge in (self._records, self._due, self._lag, self._done, self._open, self._breaker, self._paused):
             gauge.clear()
+        for gauge in (self._ties, self._tied_at, self._off):
+            gauge.clear()
+        for night in nights:
+            if night.last:
+                name = names.get(night.integration, str(night.integration))
+                self._ties.labels(name).set(int(night.last["ties"]))
+                self._tied_at.labels(name).set(datetime.fromisoformat(night.last["at"]).timestamp())
+                for currency, amount in night.last["by_currency"].items():
+                    self._off.labels(name, currency).set(float(amount))
         for lane in lanes:
             name = names.get(lane.integration, str(lane.integration))
             for status, count in lane.by_status.items():

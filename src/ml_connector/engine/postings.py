@@ -58,6 +58,7 @@ __all__ = [
     "due_counts",
     "found",
     "hold",
+    "hold_all",
     "live_generations",
     "of_records",
     "open_postings",
@@ -209,6 +210,15 @@ async def hold(database: Database, fence: Fence, posting: Posting, error: str) -
     """`planned, posted, checked, rejected -> held`: a person must decide (reversed by hand, guard against look-up)."""
     parameters = {**_fence(fence), **_versions([posting]), "error": error}
     return bool(await _write(database, fence, sql.HOLD, parameters))
+
+
+async def hold_all(connection: AsyncConnection, fence: Fence, doubtful: Sequence[tuple[Posting, str]]) -> set[Name]:
+    """The same for several, in the caller's transaction, beside the marks that show the holds to a person."""
+    held: set[Name] = set()
+    for posting, error in sorted(doubtful, key=lambda pair: pair[0].name):
+        parameters = {**_fence(fence), **_versions([posting]), "error": known_secrets.mask(error)}
+        held |= {Name(r.reference, r.generation) for r in await connection.execute(sql.HOLD, parameters)}
+    return held
 
 
 async def decide(

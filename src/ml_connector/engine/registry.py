@@ -71,6 +71,17 @@ class FlowSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ReconcileSettings:
+    """The nightly reconciliation: at which hour of the store's day, how many days back, and after how many seconds
+    what is not posted counts as late."""
+
+    enabled: bool = True
+    hour: int = 3
+    days: int = 3
+    lag_s: int = 3600
+
+
+@dataclass(frozen=True, slots=True)
 class Integration:
     """One store connection joined with one ERP connection, with the mapping and policy that are current at `epoch`."""
 
@@ -100,6 +111,10 @@ class Integration:
     def retention_days(self) -> Mapping[str, int]:
         """Days by name (`audit_days`, `webhook_days`); what is not configured is not in it."""
         return self.content.get("retention", {})
+
+    @property
+    def reconcile(self) -> ReconcileSettings:
+        return ReconcileSettings(**self.content.get("reconcile", {}))
 
     def flow(self, name: str) -> FlowSettings:
         """The flow's settings; a flow that is not configured is switched off."""

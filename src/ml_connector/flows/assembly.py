@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from ml_connector.engine import periodic
 from ml_connector.engine.breaker import Side
 from ml_connector.engine.correlation import correlated
 from ml_connector.engine.database import TROUBLE, is_outage
 from ml_connector.engine.records import Lane
+from ml_connector.engine.registry import Integration
 from ml_connector.engine.runs import Again, Dead, Done, Fail, Flow, Hold, Outcome, Run
 from ml_connector.flows import count, upkeep
 from ml_connector.flows.count import CountFlow
@@ -29,8 +31,16 @@ SIDES: Mapping[str, frozenset[Side]] = {
 }
 
 
-def flows_of(runtime: Runtime) -> dict[str, Flow]:
-    """Every flow by the name of its lanes."""
+class Scheduled(Flow, Protocol):
+    """A periodic flow of a higher layer, which says by itself when an integration's first run is due."""
+
+    def first_in_s(self, integration: Integration) -> float | None:
+        """Seconds from now; None: this integration has no such run."""
+        ...
+
+
+def flows_of(runtime: Runtime, *more: Flow) -> dict[str, Flow]:
+    """Every flow by the name of its lanes; `more`: of higher layers."""
     flows: list[Flow] = [
         OrdersFlow(runtime),
         CustomersFlow(runtime),
@@ -39,6 +49,7 @@ def flows_of(runtime: Runtime) -> dict[str, Flow]:
         HooksFlow(runtime),
         RetentionFlow(runtime),
         *(PollFlow(runtime, polled) for polled in POLLED),
+        *more,
     ]
     return {flow.name: Audited(flow, runtime) for flow in flows}
 
@@ -102,7 +113,7 @@ def sides_of(flow: str) -> frozenset[Side]:
     return SIDES.get(flow, frozenset(("store", "erp")))
 
 
-async def schedule(runtime: Runtime) -> None:
+async def schedule(runtime: Runtime, *more: Scheduled) -> None:
     """Makes the periodic records of every active integration exist."""
     for integration in await runtime.registry.integrations():
         async with runtime.database.connect() as connection:
@@ -111,13 +122,17 @@ async def schedule(runtime: Runtime) -> None:
                     await periodic.ensure(connection, Lane(integration.id, poll_name(flow)))
             for name in (count.NAME, upkeep.HOOKS, upkeep.RETENTION):
                 await periodic.ensure(connection, Lane(integration.id, name))
+            for flow in more:
+                first_in_s = flow.first_in_s(integration)
+                if first_in_s is not None:
+                    await periodic.ensure(connection, Lane(integration.id, flow.name), first_in_s=first_in_s)
 
 
-async def schedule_for_ever(runtime: Runtime) -> None:
+async def schedule_for_ever(runtime: Runtime, *more: Scheduled) -> None:
     """New integrations get their schedules without a restart."""
     while True:
         try:
-            await schedule(runtime)
+            await schedule(runtime, *more)
         except TROUBLE as error:
             if not is_outage(error):
                 raise

@@ -1,1 +1,1 @@
-"""Both sides side by side: what the store says happened against what the ERP holds, counted without our own tables."""
+"""Store, our postings and ERP side by side: is every order accounted for, and do the sums agree to the cent?"""

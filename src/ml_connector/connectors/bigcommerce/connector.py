@@ -10,6 +10,7 @@ from ml_connector.connectors.bigcommerce.client import Client, host_of
 from ml_connector.connectors.bigcommerce.facts import StoreFacts
 from ml_connector.connectors.bigcommerce.orders import OrderReader
 from ml_connector.connectors.bigcommerce.settings import StoreSettings, store_settings, tls_settings
+from ml_connector.connectors.bigcommerce.wire import store_from
 from ml_connector.connectors.http import HttpSession, Timeouts
 from ml_connector.domain.customers import Customer, CustomerGroup
 from ml_connector.domain.orders import OrderSnapshot
@@ -45,6 +46,10 @@ class BigCommerce:
     def orders_created(self, first: datetime, last: datetime) -> AsyncIterator[ChangePage]:
         """Orders created from `first` to `last`, both included."""
         return changes.orders_created(self._client, first, last)
+
+    async def time_zone(self) -> str:
+        """The store's own zone; kept for an hour."""
+        return store_from(await self._facts.store()).time_zone
 
     # ------------------------------------------------------------------ customers
 

@@ -294,6 +294,12 @@ def _ship(control: Control, stored: StoredOrder, body: Doc) -> object:
     return shipments
 
 
+def _remove(control: Control, stored: StoredOrder, body: Doc) -> object:
+    """Deleted for good, as the store's API can: it is in no list and answers 404."""
+    del control.store.orders[stored.id]
+    return None
+
+
 def _touch(control: Control, stored: StoredOrder, body: Doc) -> object:
     """Change texts alone (`fields`): the stamp moves, no amount does."""
     lifecycle.change(control.store, stored, **cast("Doc", body.get("fields") or {}))
@@ -317,5 +323,6 @@ _ACTIONS: dict[str, OrderAction] = {
     "status": _status,
     "ship": _ship,
     "touch": _touch,
+    "remove": _remove,
     "transaction": _transaction,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -52,7 +53,8 @@ def state_readers(stand_in: S4Hana) -> Mapping[str, StateReader]:
 
 
 def control_routes(stand_in: S4Hana) -> list[web.AbstractRouteDef]:
-    """``POST /documents/<company>/<year>/<number>/clear|reset_clearing|delete``, ``POST /revoke_tokens``,
+    """``POST /documents/<company>/<year>/<number>/clear|reset_clearing|delete|shift`` (``{"amount"}``),
+    ``POST /revoke_tokens``,
     ``POST /drop_sessions``, ``POST /exhaust`` (``{"company", "year", "range"}``)."""
 
     async def document(request: web.Request) -> web.Response:
@@ -65,10 +67,12 @@ def control_routes(stand_in: S4Hana) -> list[web.AbstractRouteDef]:
                 _clear(entry, "0100099999", stand_in.clock.now().date())
             case "reset_clearing":
                 _clear(entry, "", None)
+            case "shift":
+                _shift(entry, Decimal(str((await read_json(request))["amount"])))
             case "delete":
                 stand_in.ledger.remove(key)
             case other:
-                return refusal(f"no deed {other}: clear, reset_clearing or delete", 404)
+                return refusal(f"no deed {other}: clear, reset_clearing, delete or shift", 404)
         stand_in.ledger.touched()
         return answer(entry.shown())
 
@@ -137,6 +141,15 @@ def _row(stand_in: S4Hana, set_name: str, row: Row) -> dict[str, Any]:
         for name, value in row.items()
         if value not in ("", None, False) and not name.endswith("Time")
     }
+
+
+def _shift(entry: JournalEntry, amount: Decimal) -> None:
+    """As no ERP allows; a test does: another amount between the customer, or the first line, and a G/L account."""
+    first = next((line for line in entry.lines if line.kind == "D"), entry.lines[0])
+    other = next(line for line in entry.lines if line.kind == "S" and line is not first)
+    for line, moved in ((first, amount), (other, -amount)):
+        line.amount += moved
+        line.company_amount += moved
 
 
 def _clear(entry: JournalEntry, document: str, day: date | None) -> None:

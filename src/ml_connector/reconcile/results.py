@@ -1,0 +1,109 @@
+"""The last reconciliation of each integration, and one that is under way, in the table of watermarks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ml_connector.engine.database import Database, dump_json
+from ml_connector.reconcile.stream import Cursor
+
+NAME = "system:reconcile"
+KEPT_DIFFERENCES = 100
+"""Differences that the result of a night lists; `reconcile` shows all of them again."""
+
+_READ = text("SELECT value -> 'running' FROM watermarks WHERE integration = :integration AND flow = :flow")
+_LAST = text("SELECT integration, value -> 'last' AS last FROM watermarks WHERE flow = :flow AND value ? 'last'")
+_SAVE = text("""
+INSERT INTO watermarks (integration, flow, value) VALUES (:integration, :flow, CAST(:value AS jsonb))
+ON CONFLICT (integration, flow) DO UPDATE SET value = watermarks.value || excluded.value,
+  changed_at = statement_timestamp()
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class TieOutResult:
+    """How a window, both days included, came out. `largest`: the largest difference of a currency."""
+
+    integration: int
+    at: datetime
+    first: date
+    last: date
+    ties: bool
+    orders: int
+    documents: int
+    differences: int
+    open: int
+    marked: int
+    held: int
+    largest: Decimal
+    by_currency: Mapping[str, Decimal]
+
+
+async def under_way(connection: AsyncConnection, integration: int) -> Cursor | None:
+    """Where the run before stopped."""
+    running: Mapping[str, Any] | None = (
+        await connection.execute(_READ, {"integration": integration, "flow": NAME})
+    ).scalar()
+    return Cursor.from_json(running) if running else None
+
+
+async def keep(connection: AsyncConnection, integration: int, cursor: Cursor) -> None:
+    """Where the next run goes on."""
+    await _save(connection, integration, {"running": cursor.to_json()})
+
+
+async def conclude(
+    connection: AsyncConnection, integration: int, cursor: Cursor, at: datetime, *, marked: int, held: int
+) -> None:
+    """The window is compared."""
+    totals = cursor.totals
+    last: dict[str, Any] = {
+        "at": at.isoformat(),
+        "first": cursor.first.isoformat(),
+        "last": cursor.last.isoformat(),
+        "ties": totals.ties,
+        "orders": totals.orders,
+        "documents": totals.documents,
+        "differences": len(totals.differences),
+        "open": len(totals.open),
+        "marked": marked,
+        "held": held,
+        "largest": str(totals.largest),
+        "by_currency": {currency: str(amount) for currency, amount in totals.by_currency.items()},
+        "found": [{"cause": str(each.cause), "text": each.text} for each in totals.differences[:KEPT_DIFFERENCES]],
+    }
+    await _save(connection, integration, {"running": None, "last": last})
+
+
+async def last_results(database: Database) -> list[TieOutResult]:
+    """The last reconciliation of every integration that had one."""
+    async with database.connect() as connection:
+        rows = (await connection.execute(_LAST, {"flow": NAME})).all()
+    return [_result(row.integration, row.last) for row in rows]
+
+
+def _result(integration: int, last: Mapping[str, Any]) -> TieOutResult:
+    return TieOutResult(
+        integration,
+        datetime.fromisoformat(last["at"]),
+        date.fromisoformat(last["first"]),
+        date.fromisoformat(last["last"]),
+        last["ties"],
+        last["orders"],
+        last["documents"],
+        last["differences"],
+        last["open"],
+        last["marked"],
+        last["held"],
+        Decimal(last["largest"]),
+        {currency: Decimal(amount) for currency, amount in last["by_currency"].items()},
+    )
+
+
+async def _save(connection: AsyncConnection, integration: int, value: Mapping[str, Any]) -> None:
+    await connection.execute(_SAVE, {"integration": integration, "flow": NAME, "value": dump_json(dict(value))})
