@@ -49,18 +49,31 @@ PARTS: Mapping[str, Part] = {
 
 
 async def measure(parts: Sequence[str], sizes: Sizes, console: Console) -> list[Row]:
+    """A part that cannot be measured becomes a row that misses its target, and the others go on."""
     started = time.monotonic()
 
     def say(text: str) -> None:
         console.print(f"[dim]{time.monotonic() - started:6.1f} s[/]  {text}", highlight=False)
 
     rows: list[Row] = []
+    loads: list[float] = []
     async with world() as made:
         say("PostgreSQL, sandbox and configuration stand")
         for place, part in enumerate(parts, start=1):
-            say(f"part {place} of {len(parts)}: {part} (load of the machine {os.getloadavg()[0]:.1f})")
-            rows += await PARTS[part](made, sizes, say)
-    return rows
+            loads.append(os.getloadavg()[0])
+            say(f"part {place} of {len(parts)}: {part} (load of the machine {loads[-1]:.1f})")
+            left_s = sizes.within_s - (time.monotonic() - started)
+            try:
+                rows += await PARTS[part](made, sizes.in_time(left_s), say)
+            except (RuntimeError, TimeoutError, LookupError) as error:
+                say(f"{part} could not be measured: {error!r}")
+                rows.append(Row(f"{part}: could not be measured", 1, "", 0))
+    loads.append(os.getloadavg()[0])
+    return [
+        *rows,
+        Row(f"load of the machine, highest, with {os.cpu_count()} cores", round(max(loads), 1), "processes"),
+        Row("time of this run", round((time.monotonic() - started) / 60, 1), "minutes"),
+    ]
 
 
 def main() -> int:
@@ -78,7 +91,7 @@ def main() -> int:
     show(rows, console)
     write(_merged(rows, options.out) if options.merge else rows, options.out)
     console.print(f"written to {options.out}")
-    return 0
+    return 1 if any(row.row.endswith("could not be measured") for row in rows) else 0
 
 
 def _merged(rows: Sequence[Row], file: Path) -> list[Row]:

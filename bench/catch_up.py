@@ -91,6 +91,7 @@ class _Pace:
     """What was measured under the quota. `answered`, `refused`: the store's answers, of them those with 429."""
 
     orders: int
+    wanted: int
     scale: float
     seconds: float
     answered: int
@@ -112,7 +113,7 @@ class _Pace:
                 "higher",
             ),
             Row(f"{name}: calls refused (429)", round(100 * self.refused / self.answered, 2), "% of calls", WASTE),
-            Row(f"{name}: orders", self.orders, "orders", better="higher"),
+            Row(f"{name}: orders", self.orders, "orders", float(self.wanted), better="higher"),
             Row(f"{name}: store calls per order", round(self.answered / self.orders, 3), "calls/order"),
             Row(f"{name}: scale of the store's time", self.scale, "times"),
             Row(f"{name}: time in the store's time", round(self.seconds * self.scale / 60, 1), "minutes"),
@@ -154,7 +155,7 @@ async def _measure(made: Bench, sizes: Sizes, say: Callable[[str], None]) -> _Pa
     await control(made.world.store, "settings", {"quota": 60_000, "quota_window_s": WINDOW_S})
     if sizes.more:
         await made.work_off(left, within_s=3600)
-    return _Pace(len(keys), scale, seconds, third.answered, third.refused)
+    return _Pace(len(keys), sizes.orders, scale, seconds, third.answered, third.refused)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,10 +64,10 @@ async def _one(made: Bench, key: str, port: int) -> _One:
     calls = [call for call in await recorded(made.world, made.url, since) if call.flow == "orders"]
     posted_s = posted.timestamp()
     before = [call for call in calls if call.start_s < posted_s]
-    return _One(posted_s - sent_s, sum(call.end_s - call.start_s for call in before), _covered(before))
+    return _One(posted_s - sent_s, sum(call.end_s - call.start_s for call in before), covered(before))
 
 
-def _covered(calls: Sequence[Made]) -> float:
+def covered(calls: Sequence[Made]) -> float:
     """Seconds while at least one call was under way."""
     covered, until_s = 0.0, float("-inf")
     for call in sorted(calls, key=lambda call: call.start_s):

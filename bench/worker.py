@@ -133,8 +133,8 @@ async def bench(world: World, *, orders: int, seed: int, latency_s: float = 0.0)
         world.drop(name)
 
 
-async def seeded(world: World, *, orders: int, seed: int) -> list[str]:
-    """The same orders for the same seed in a store that was reset."""
+async def seeded(world: World, *, orders: int, seed: int, start: str = "") -> list[str]:
+    """The same orders for the same seed in a store that was reset; placed in three days up to now, or from `start`."""
     body: dict[str, Any] = {
         "orders": orders,
         "seed": seed,
@@ -142,6 +142,7 @@ async def seeded(world: World, *, orders: int, seed: int) -> list[str]:
         "spread_days": 3,
         "webhooks": False,
         "profile": PROFILE,
+        **({"start": start} if start else {}),
     }
     await control(world.store, "seed", body)
     return [str(id) for id in (await control(world.store, "state/order_ids"))["items"]]

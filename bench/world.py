@@ -199,7 +199,7 @@ def _configuration(store: Announced, erp: Announced) -> Any:
 
 async def control(system: Announced, what: str, body: object | None = None) -> Any:
     """POST (with `body`) or GET on the control interface of a stand-in."""
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120)) as session:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3_600)) as session:
         method = "GET" if body is None else "POST"
         async with session.request(method, f"{system.control_url}/{what}", json=body) as answer:
             told = await answer.read()

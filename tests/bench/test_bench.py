@@ -1,5 +1,6 @@
 """`python -m bench` works from end to end, and says what it measured in the form that others read."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from bench.calls import Shape, least_catching_up, least_one_by_one
-from bench.recording import kind_of
+from bench.latency import covered
+from bench.load import send_at
+from bench.recording import Made, kind_of
 from bench.rows import Row, median_rows
 
 ROOT = Path(__file__).parents[2]
@@ -26,13 +29,13 @@ TARGETS = {
 NONE_LOST = "webhook intake, 500 a second: lost (not answered 200, not stored, order not marked)"
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_tiny_run_fills_every_row(tmp_path: Path) -> None:
     out = tmp_path / "results.json"
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--tiny", "--out", str(out)],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=580, check=False,
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=880, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     rows = json.loads(out.read_text())
@@ -79,3 +82,33 @@ def test_rows_hold_against_their_target() -> None:
     assert (ratio.value, ratio.holds, lowest.value, highest.value) == (1.25, True, 1.2, 1.5)
     assert not Row("x", 0.6, "ratio", 0.7, "higher").holds
     assert Row("for information", 9.0, "ms").holds
+
+
+async def test_what_arrives_while_the_server_is_busy_waits_from_its_own_moment() -> None:
+    """One connection and three arrivals at once: the second and third wait for those before them, and that counts."""
+    answers = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal answers
+        while await reader.readuntil(b"\r\n\r\n"):
+            await asyncio.sleep(0.1)
+            answers += 1
+            status = b"503 Service Unavailable" if answers == 3 else b"200 OK"
+            writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nok")
+            if answers == 3:
+                break
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        load = await send_at(port, [b"GET / HTTP/1.1\r\n\r\n"] * 3, [0.0, 0.0, 0.0], connections=1)
+    first, second = load.latencies_s
+    assert first >= 0.1
+    assert second >= 0.2
+
+
+def test_time_with_a_call_under_way_counts_overlapping_calls_once() -> None:
+    def call(start_s: float, end_s: float) -> Made:
+        return Made("store", "orders", 1, start_s, end_s, "GET", "/", 200, (), "parts", "")
+
+    assert covered([call(5.0, 6.0), call(1.0, 3.0), call(2.0, 2.5), call(2.0, 4.0)]) == 4.0
