@@ -1,4 +1,4 @@
-# Everything a person needs: demo, test, check, crash, crash-points, bench, clean. `.venv` is built on first use.
+# Everything a person needs: demo, test, check, crash, crash-points, fuzz, bench, clean. `.venv` is built on first use.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 PYTHON ?= python3
@@ -7,7 +7,9 @@ ONCE ?=
 JSON ?=
 TAMPER ?=
 
-.PHONY: demo test check crash crash-points bench clean requirements
+FUZZ_SECONDS ?= 600
+
+.PHONY: demo test check crash crash-points fuzz bench clean requirements
 
 .venv/.runtime: requirements/runtime.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -18,6 +20,10 @@ TAMPER ?=
 
 .venv/.dev: requirements/dev.txt .venv/.runtime
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv/.fuzz: requirements/fuzz.txt .venv/.dev
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/fuzz.txt
 	@touch $@
 
 demo: .venv/.runtime
@@ -38,6 +44,9 @@ crash-points: .venv/.dev
 crash: .venv/.dev
 	@ML_CONNECTOR_CRASH_LONG=1 $(BIN)/python -m pytest -m crash tests/crash $(ARGS)
 
+fuzz: .venv/.fuzz
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m fuzz $(ARGS)
+
 bench: .venv/.dev
 	@$(BIN)/python -m bench $(ARGS)
 
@@ -45,6 +54,7 @@ requirements: .venv/.dev
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --no-header requirements/runtime.in requirements/build.in -o requirements/runtime.txt
 	@$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --no-header requirements/dev.in -o requirements/dev.txt
+	@$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --no-header requirements/fuzz.in -o requirements/fuzz.txt
 
 clean:
-	rm -rf .venv build dist *.egg-info src/*.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist *.egg-info src/*.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache .fuzz

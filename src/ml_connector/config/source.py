@@ -51,8 +51,9 @@ def read_source(text: str, file: str) -> Source:
         line, column = (int(mark.line) + 1, int(mark.column) + 1) if mark else (1, 1)
         words = " ".join(str(part) for part in (marked.context, marked.problem) if part)
         raise ConfigError([Problem(file, line, column, "", f"this is not valid YAML: {words}")]) from error
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError([Problem(file, 1, 1, "", f"this is not valid YAML: {str(error).splitlines()[0]}")]) from error
+    except (YAMLError, ValueError, RecursionError, AssertionError) as error:  # asserts: a %YAML line that is no version
+        words = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigError([Problem(file, 1, 1, "", f"this is not valid YAML: {words}")]) from error
     if node is None:
         raise ConfigError([Problem(file, 1, 1, "", "the file is empty")])
     reader = _Reader(file)

@@ -109,7 +109,7 @@ class HttpSession:
                 location = response.headers.get("Location", "")
                 if response.status not in _REDIRECTS or method not in ("GET", "HEAD") or not location:
                     return response
-                target = urljoin(url, location)
+                target = self._redirected(url, location)
                 if not same_origin(target, url):
                     raise UnsafeAddress(
                         f"the answer of {urlsplit(url).path} redirects to another host, {urlsplit(target).hostname}; "
@@ -119,6 +119,14 @@ class HttpSession:
                     )
                 url = target
         raise Unreachable(f"{urlsplit(url).path} redirects in a circle", system=self._system)
+
+    def _redirected(self, url: str, location: str) -> str:
+        try:
+            target = urljoin(url, location)
+        except ValueError as error:
+            raise UnsafeAddress(f"the answer redirects to {location[:80]!r}: {error}", system=self._system) from error
+        self._policy.check_url(target)
+        return target
 
     async def _read_once(
         self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None

@@ -5,7 +5,8 @@ Sources: OData 2.0 URI conventions; SAP Help, "SAP Gateway Foundation", CSRF pro
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Protocol, cast
 
 from ml_connector.connectors.base import Permit, Priority
@@ -219,6 +220,15 @@ class ODataService:
         assert response is not None
         self._raise_for(response, write=False)
         raise Transient(f"{self.name} gave no CSRF token", system=self._system, status=response.status)
+
+
+@contextmanager
+def readable(service: str, system: str) -> Generator[None]:
+    """Rows whose values are no values (a date that is none, an amount without digits) are no answer: `Transient`."""
+    try:
+        yield
+    except ValueError as error:
+        raise Transient(f"{service}: the answer cannot be used: {error}", system=system) from error
 
 
 class AgainPermit:

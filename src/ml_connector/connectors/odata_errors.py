@@ -3,7 +3,6 @@
 Source: SAP Help, "SAP Gateway Foundation", error format; `docs/protocol/s4hana.md`.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any, cast
@@ -42,18 +41,22 @@ class ErrorBody:
 def error_of(response: Response) -> ErrorBody:
     """Reads JSON errors of both versions, XML errors, and takes the visible text of anything else."""
     try:
-        data = json.loads(response.body)
-        error = as_row(as_row(data)["error"])
-    except (ValueError, KeyError):
+        error = as_row(as_row(response.json()).get("error"))
+    except ValueError:
         return _xml_error(response) or ErrorBody(message=_visible(response.text) or f"status {response.status}")
     message = error.get("message")
-    text = str(as_row(cast("object", message)).get("value") or "") if isinstance(message, dict) else str(message or "")
-    inner = cast("Row", error.get("innererror") or {})
-    details = cast("list[object]", inner.get("errordetails") or error.get("details") or [])
-    lines = [_detail(cast("Row", item)) for item in details if isinstance(item, dict)]
+    text = str((_row_or_none(cast("object", message)).get("value") if isinstance(message, dict) else message) or "")
+    inner = _row_or_none(error.get("innererror"))
+    details = inner.get("errordetails") or error.get("details")
+    listed = cast("list[object]", details) if isinstance(details, list) else []
+    lines = [_detail(cast("Row", item)) for item in listed if isinstance(item, dict)]
     return ErrorBody(
         str(error.get("code") or ""), text, tuple(line for line in lines if line), str(inner.get("transactionid") or "")
     )
+
+
+def _row_or_none(value: object) -> Row:
+    return cast("Row", value) if isinstance(value, dict) else {}
 
 
 def _detail(row: Row) -> str:

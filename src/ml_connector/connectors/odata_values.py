@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, cast
 
 from ml_connector.connectors.http import Response
+from ml_connector.domain.money import amount_from
 
 Row = Mapping[str, Any]
 
@@ -57,13 +58,17 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def stamp_of(value: object) -> datetime | None:
-    """`/Date(1471392000000)/` (the offset, in minutes, is of the writer's clock: the number is UTC) or ISO; UTC."""
+    """`/Date(1471392000000)/` (the offset, in minutes, is of the writer's clock: the number is UTC) or ISO; UTC.
+    Raises `ValueError`."""
     if not isinstance(value, str) or not value:
         return None
-    if match := _JSON_DATE.match(value):
-        return _EPOCH + timedelta(milliseconds=int(match.group(1)))  # years up to 9999, which fromtimestamp refuses
-    stamp = datetime.fromisoformat(value)
-    return stamp.replace(tzinfo=UTC) if stamp.tzinfo is None else stamp.astimezone(UTC)
+    try:
+        if match := _JSON_DATE.match(value):
+            return _EPOCH + timedelta(milliseconds=int(match.group(1)))  # years up to 9999, which fromtimestamp refuses
+        stamp = datetime.fromisoformat(value)
+        return stamp.replace(tzinfo=UTC) if stamp.tzinfo is None else stamp.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{value[:40]!r} is outside the calendar") from error
 
 
 def date_of(value: object) -> date | None:
@@ -86,9 +91,9 @@ def decimal_of(row: Row, name: str) -> Decimal:
     if value is None or value == "":
         return Decimal(0)
     try:
-        return Decimal(str(value))
-    except InvalidOperation as error:
-        raise ValueError(f"{name} is {value!r}, not a number") from error
+        return amount_from(str(value))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def flag_of(row: Row, name: str) -> bool:

@@ -6,6 +6,7 @@ differently a second time (DNS rebinding) gains nothing. Link-local and metadata
 
 import asyncio
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from yarl import URL
 
 from ml_connector.connectors.errors import UnsafeAddress
 
@@ -65,12 +67,17 @@ class AddressPolicy:
 
     def check_url(self, url: str) -> SplitResult:
         """`url` taken apart. Raises `UnsafeAddress` for a scheme, host or form that this connection may not call."""
+        if _BLANKS.search(url):  # parsers drop some of them, each its own
+            raise UnsafeAddress(f"{url!r} is not an address: it holds blanks, control characters or a backslash")
         try:
             parts = urlsplit(url)
             host = parts.hostname
             parts.port  # noqa: B018 - raises for a port that is no number
+            called = (URL(url, encoded=True).raw_host or "").lower()
         except ValueError as error:
             raise UnsafeAddress(f"{url!r} is not an address: {error}") from error
+        if called != (host or ""):  # what is checked here must be what the HTTP library calls
+            raise UnsafeAddress(f"{url!r} can be read in two ways")
         if parts.username is not None or parts.password is not None:
             raise UnsafeAddress(f"the address of {host} carries a user name or password; put them into the credentials")
         if parts.scheme not in ("https", "http"):
@@ -79,9 +86,22 @@ class AddressPolicy:
             raise UnsafeAddress(f"{url!r} is plain HTTP; only https is allowed")
         if not host:
             raise UnsafeAddress(f"{url!r} names no host")
-        if _is_ip(host) and (reason := self.refuse_address(host)):
-            raise UnsafeAddress(f"the address {host} {reason}")
+        if _is_ip(host):
+            if reason := self.refuse_address(host):
+                raise UnsafeAddress(f"the address {host} {reason}")
+        elif not _NAME.fullmatch(host):
+            raise UnsafeAddress(f"{host!r} is not a host name; write an international name in its xn-- form")
+        elif _NUMBER.search(host):
+            # A resolver takes 2130706433, 127.1 and 0x7f.1 for 127.0.0.1, and the HTTP library asks none of ours.
+            raise UnsafeAddress(f"{host} is an address in disguise; write it as four numbers")
         return parts
+
+
+_BLANKS = re.compile(r"[\x00-\x20\x7f\\]")
+_NAME = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?"
+)
+_NUMBER = re.compile(r"(^|\.)([0-9]+|0[xX][0-9A-Fa-f]*)\.?$")
 
 
 def _is_ip(host: str) -> bool:
@@ -93,10 +113,14 @@ def _is_ip(host: str) -> bool:
 
 
 def origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of `url`, comparable."""
-    parts = urlsplit(url)
+    """Scheme, host and port of `url`, comparable. Raises `UnsafeAddress`."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise UnsafeAddress(f"{url!r} is not an address: {error}") from error
     default = 443 if parts.scheme == "https" else 80
-    return parts.scheme, (parts.hostname or "").lower(), parts.port or default
+    return parts.scheme, (parts.hostname or "").lower(), port or default
 
 
 def same_origin(url: str, other: str) -> bool:
@@ -105,8 +129,11 @@ def same_origin(url: str, other: str) -> bool:
 
 def path_and_query(link: str) -> str:
     """The path and query of a next link or Location: never its host, which a server may get wrong or an attacker
-    may set."""
-    parts = urlsplit(link)
+    may set. Raises `UnsafeAddress`."""
+    try:
+        parts = urlsplit(link)
+    except ValueError as error:
+        raise UnsafeAddress(f"the link {link[:80]!r} is not an address: {error}") from error
     path = parts.path if parts.path.startswith("/") else f"/{parts.path}"
     return f"{path}?{parts.query}" if parts.query else path
 

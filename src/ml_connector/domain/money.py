@@ -5,7 +5,7 @@ Decimals follow ISO 4217, not the store, which writes four of them for every cur
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation
 
 ZERO = Decimal(0)
 
@@ -40,6 +40,35 @@ _DECIMALS = {
 
 class CurrencyMismatch(ValueError):
     """Two amounts of different currencies met; nothing is ever added across currencies."""
+
+
+_LARGEST = 15
+_MOST_DECIMALS = 12
+_FINEST = Decimal(1).scaleb(-_MOST_DECIMALS)
+
+
+def amount_from(told: str) -> Decimal:
+    """A decimal that can be counted with: finite, below 10^15, at most 12 decimals. Sums of such are exact in the 28
+    digits that `Decimal` keeps, and each fits every ledger. Raises `ValueError`."""
+    try:
+        number = Decimal(told.strip())
+    except InvalidOperation as error:
+        raise ValueError(f"{_short(told)} is not a decimal") from error
+    if not number.is_finite():
+        raise ValueError(f"{_short(told)} is not a finite decimal")
+    if not number:
+        return ZERO
+    if (
+        number.adjusted() >= _LARGEST
+        or number.adjusted() < -_MOST_DECIMALS
+        or (kept := number.quantize(_FINEST)) != number
+    ):
+        raise ValueError(f"{_short(told)} has more digits than an amount of money")
+    return number if int(number.as_tuple().exponent) >= -_MOST_DECIMALS else kept
+
+
+def _short(told: str) -> str:
+    return repr(told if len(told) <= 40 else f"{told[:40]}...")
 
 
 def decimals(currency: str) -> int:

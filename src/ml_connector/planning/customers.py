@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date
 
 from ml_connector.domain.customers import Customer
-from ml_connector.domain.documents import Document, Documents, Kind, Party, Plan
+from ml_connector.domain.documents import Document, Documents, Held, HoldCode, Kind, Party, Plan
 from ml_connector.domain.mapping import Mapping
 from ml_connector.domain.orders import Address, OrderSnapshot
 from ml_connector.domain.policy import Policy
@@ -13,7 +13,7 @@ from ml_connector.planning.digest import digest
 from ml_connector.planning.facts import Facts
 from ml_connector.planning.ledger import Ledger
 from ml_connector.planning.lookups import Lookups
-from ml_connector.planning.references import customer_reference, guest_key, guest_reference
+from ml_connector.planning.references import ReferenceOverflow, customer_reference, guest_key, guest_reference
 
 GUEST = "guest"
 _ORDER_KINDS = (Kind.ORDER, Kind.PAYMENT, Kind.REFUND, Kind.REFUND_PAYMENT, Kind.ADJUSTMENT)
@@ -87,7 +87,14 @@ def plan_customer(customer: Customer, mapping: Mapping, policy: Policy, facts: F
     )
     lookups = Lookups(mapping)
     day = customer.created.astimezone(UTC).date()
-    buyer = _registered(party, mapping, policy, facts, Ledger(facts.posted), lookups, day)
+    try:
+        buyer = _registered(party, mapping, policy, facts, Ledger(facts.posted), lookups, day)
+    except ReferenceOverflow as overflow:
+        return Held(
+            HoldCode.REFERENCE_OVERFLOW,
+            f"no reference can be made: {overflow}",
+            facts={"reason": str(overflow), "customer": str(customer.id)},
+        )
     return Documents((buyer.document,) if buyer.document is not None else ())
 
 

@@ -3,7 +3,7 @@
 Sources: "API Status Codes", "API Rate Limits" and the error examples of the Orders v2 and v3 references.
 """
 
-import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from ml_connector.connectors.errors import (
     Transient,
     Unauthorized,
 )
+from ml_connector.connectors.http_answer import json_of, seconds
 
 SYSTEM = "bigcommerce"
 
@@ -32,34 +33,33 @@ _DEFECT = "the store refuses the form of our request, which is a defect of ml-co
 
 
 def quota_from(headers: Mapping[str, str]) -> Quota | None:
-    """The quota that an answer states, if it states one completely."""
-    try:
-        return Quota(
-            limit=int(headers["X-Rate-Limit-Requests-Quota"]),
-            left=int(headers["X-Rate-Limit-Requests-Left"]),
-            reset_s=int(headers["X-Rate-Limit-Time-Reset-Ms"]) / 1000,
-        )
-    except (KeyError, ValueError):
+    """The quota that an answer states, if it states one completely and in figures that can be meant."""
+    limit, left = (_count(headers.get(f"X-Rate-Limit-Requests-{name}", "")) for name in ("Quota", "Left"))
+    reset_s = seconds(headers.get("X-Rate-Limit-Time-Reset-Ms", ""), 1000)
+    if limit is None or left is None or reset_s is None:
         return None
+    return Quota(limit, left, reset_s)
+
+
+def _count(told: str) -> int | None:
+    """A number of calls; a store may say that more were made than are allowed."""
+    return int(told) if re.fullmatch(r"-?[0-9]{1,9}", told) else None
 
 
 def wait_s(headers: Mapping[str, str]) -> float | None:
     """How long an answer 429 asks to wait; None when it does not say (load of the platform, or a concurrency cap)."""
     for name, unit in (("X-Rate-Limit-Time-Reset-Ms", 1000), ("X-Retry-After", 1), ("Retry-After", 1)):
-        try:
-            return max(0.0, float(headers[name]) / unit)
-        except (KeyError, ValueError):
-            continue
+        if (told := seconds(headers.get(name, ""), unit)) is not None:
+            return told
     return None
 
 
 def words_of(body: bytes) -> str:
     """The store's own words in a v2 or v3 error body, one line; empty when there are none."""
     try:
-        told: Any = json.loads(body)
-    except (ValueError, RecursionError):
+        return "; ".join(_words(json_of(body)))[:1000]
+    except ValueError:
         return ""
-    return "; ".join(_words(told))[:1000]
 
 
 def _words(told: Any) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ml_connector.connectors.base import Change, ChangePage
 from ml_connector.connectors.bigcommerce.answers import SYSTEM
-from ml_connector.connectors.bigcommerce.client import LARGEST_PAGE, Client, Json, paging_of
+from ml_connector.connectors.bigcommerce.client import LARGEST_PAGE, Client, Json, per_page_of, whole_of
 from ml_connector.connectors.bigcommerce.wire_fields import moment as wire_moment
 from ml_connector.connectors.errors import Transient
 
@@ -143,7 +143,7 @@ async def _refunds(client: Client, low: datetime, high: datetime | None) -> list
     if high is not None:
         query["created:max"] = written(high + _SECOND)
     rows = await client.v3_list("/v3/orders/payment_actions/refunds", query)
-    return [(int(row["order_id"]), moment(row.get("created"))) for row in rows]
+    return [(whole_of(row, "order_id"), moment(row.get("created"))) for row in rows]
 
 
 async def _customers(client: Client, low: datetime, page: int) -> tuple[list[Row], bool]:
@@ -155,8 +155,7 @@ async def _customers(client: Client, low: datetime, page: int) -> tuple[list[Row
     }
     told = await client.get("/v3/customers", query, priority="background")
     rows = [_row(row, "date_modified") for row in client.data(told, "/v3/customers")]
-    per_page = paging_of(told).get("per_page", LARGEST_PAGE)
-    return rows, bool(rows) and len(rows) >= per_page
+    return rows, bool(rows) and len(rows) >= per_page_of(told)
 
 
 async def _customers_of_second(client: Client, second: datetime) -> list[Row]:
@@ -175,4 +174,4 @@ async def _customers_of_second(client: Client, second: datetime) -> list[Row]:
 
 
 def _row(told: Json, name: str) -> Row:
-    return Row(int(told["id"]), moment(told.get(name)), moment(told.get("date_modified")))
+    return Row(whole_of(told, "id"), moment(told.get(name)), moment(told.get("date_modified")))

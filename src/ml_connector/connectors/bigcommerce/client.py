@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from ml_connector.connectors.base import FreePermit, Priority, Quota, Services
 from ml_connector.connectors.bigcommerce.answers import SYSTEM, failure, quota_from, wait_s
+from ml_connector.connectors.bigcommerce.wire_fields import number_in
 from ml_connector.connectors.errors import Transient, Uncertain
 from ml_connector.connectors.http import HttpSession, Response
 
@@ -94,8 +95,7 @@ class Client:
             if not rows or rows == before:  # the end, or a server that ignores `page`
                 return
             yield rows
-            per_page = paging_of(told).get("per_page")
-            if len(rows) < (per_page if isinstance(per_page, int) else LARGEST_PAGE):
+            if len(rows) < per_page_of(told):
                 return
             page, before = page + 1, rows
 
@@ -174,7 +174,7 @@ class Client:
             return None
         try:
             return answer.json()
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise Transient(
                 f"GET {path}: the answer is not complete JSON; if it stays so, the base URL leads to something else "
                 "than the API",
@@ -191,9 +191,26 @@ class Client:
         return cast(list[Json], told)
 
 
+def whole_of(row: Json, name: str, otherwise: int | None = None) -> int:
+    """The whole number under `name`, such as an ID; `otherwise` where there is none. Raises `Transient`."""
+    told = row.get(name)
+    if (told is None or told == "") and otherwise is not None:
+        return otherwise
+    number = number_in(told)
+    if number is None or number != number.to_integral_value():
+        raise Transient(f"the store gives {ascii(told)[:60]} as {name}, where a whole number should be", system=SYSTEM)
+    return int(number)
+
+
 def object_of(told: Any) -> Json:
     """`told` when it is a JSON object, else an empty one."""
     return cast(Json, told) if isinstance(told, dict) else {}
+
+
+def per_page_of(told: Any) -> int:
+    """How many rows the server puts into a page, by its own word."""
+    per_page = paging_of(told).get("per_page")
+    return per_page if isinstance(per_page, int) and per_page > 0 else LARGEST_PAGE
 
 
 def paging_of(told: Any) -> Json:

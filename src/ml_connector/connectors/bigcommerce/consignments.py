@@ -5,8 +5,10 @@ reference, "Get an Order"). Whatever is not complete there is None, and is then 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, cast
+
+from ml_connector.connectors.bigcommerce.wire_fields import number_in
 
 Json = Mapping[str, Any]
 
@@ -42,7 +44,7 @@ def lines_of(order: Json) -> list[Json] | None:
         return None
     if _number(order.get("items_total")) != sum((_number(line["quantity"]) for line in found), Decimal(0)):
         return None
-    return sorted(found, key=lambda line: int(line["id"]))
+    return sorted(found, key=lambda line: _number(line["id"]))
 
 
 def addresses_of(order: Json) -> list[Json] | None:
@@ -74,8 +76,9 @@ def fee_rows(told: Any) -> list[Json] | None:
     """Fees as a bare list or under `fees`; None for anything else. No answer (204): none."""
     if isinstance(told, dict):
         told = cast(Json, told).get("fees")
-        return cast(list[Json], told) if isinstance(told, list) else None
-    return cast(list[Json], told) if isinstance(told, list) else None
+    if not isinstance(told, list) or not all(isinstance(row, dict) for row in cast(list[Any], told)):
+        return None
+    return cast(list[Json], told)
 
 
 def _groups(consignments: Json) -> Iterator[tuple[int | None, Sequence[Json]]]:
@@ -95,7 +98,5 @@ def _objects(told: Any) -> list[Json]:
 
 
 def _number(told: Any) -> Decimal:
-    try:
-        return Decimal(str(told))
-    except InvalidOperation:
-        return Decimal(-1)
+    number = number_in(told)
+    return Decimal(-1) if number is None else number

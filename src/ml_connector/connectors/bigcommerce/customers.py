@@ -5,10 +5,10 @@ One call for 100 customers; one more per 100 of those that have more addresses t
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from ml_connector.connectors.bigcommerce.answers import SYSTEM
-from ml_connector.connectors.bigcommerce.client import Client, Json
+from ml_connector.connectors.bigcommerce.client import Client, Json, whole_of
 from ml_connector.connectors.bigcommerce.facts import StoreFacts, chunks
 from ml_connector.connectors.bigcommerce.settings import StoreSettings
 from ml_connector.connectors.bigcommerce.wire import WireError, customer_from
@@ -32,7 +32,7 @@ async def read_customers(
     addresses: dict[int, list[Json]] = {}
     for ids in chunks(crowded):
         for address in await client.v3_list("/v3/customers/addresses", {"customer_id:in": ids}):
-            addresses.setdefault(int(address["customer_id"]), []).append(address)
+            addresses.setdefault(whole_of(address, "customer_id"), []).append(address)
     complete = {key: {**row, "addresses": addresses.get(key, row.get("addresses"))} for key, row in rows.items()}
     try:
         return {str(key): customer_from(row, settings.vat_form_field) for key, row in complete.items()}
@@ -43,10 +43,14 @@ async def read_customers(
 async def read_groups(client: Client) -> tuple[CustomerGroup, ...]:
     """Every customer group, for the mapping editor."""
     rows = await client.v2_list("/v2/customer_groups")
-    return tuple(CustomerGroup(int(row["id"]), str(row.get("name") or "")) for row in rows)
+    return tuple(CustomerGroup(whole_of(row, "id"), str(row.get("name") or "")) for row in rows)
 
 
 def _has_more_addresses(row: Json) -> bool:
-    count: Any = row.get("address_count")
-    included = len(row.get("addresses") or ())
-    return included >= INCLUDED_ADDRESSES if count is None else int(count) > included
+    told: Any = row.get("addresses")
+    included = len(cast(list[Any], told)) if isinstance(told, list) else 0
+    return (
+        included >= INCLUDED_ADDRESSES
+        if row.get("address_count") is None
+        else whole_of(row, "address_count") > included
+    )

@@ -3,11 +3,11 @@
 import asyncio
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from ml_connector.connectors.bigcommerce.answers import SYSTEM
-from ml_connector.connectors.bigcommerce.client import LARGEST_PAGE, Client, Json
-from ml_connector.connectors.errors import Rejected, Unauthorized
+from ml_connector.connectors.bigcommerce.client import LARGEST_PAGE, Client, Json, whole_of
+from ml_connector.connectors.errors import Rejected, Transient, Unauthorized
 
 STORE_LIFETIME_S = 3600.0
 CATEGORY_LIFETIME_S = 900.0
@@ -43,7 +43,7 @@ class StoreFacts:
     async def _ask_store(self) -> Json:
         """Raises `Unauthorized` where there is no store: the connection is wrong, whatever record asked first."""
         try:
-            return await self._client.get("/v2/store")
+            told = await self._client.get("/v2/store")
         except Rejected as error:
             if error.status != 404:
                 raise
@@ -51,6 +51,9 @@ class StoreFacts:
             raise Unauthorized(
                 f"GET /v2/store: {words}", system=SYSTEM, status=error.status, request_id=error.request_id
             ) from error
+        if not isinstance(told, dict):
+            raise Transient("GET /v2/store: the answer does not describe a store", system=SYSTEM)
+        return cast(Json, told)
 
     async def categories(self, product_ids: Collection[int]) -> Mapping[int, Sequence[int]]:
         """Category IDs by product ID; products that the catalogue no longer has are absent.
@@ -67,7 +70,9 @@ class StoreFacts:
             query = {"id:in": ids, "include_fields": "categories", "limit": LARGEST_PAGE}
             rows = self._client.data(await self._client.get("/v3/catalog/products", query), "/v3/catalog/products")
             for row in rows:
-                self._categories[int(row["id"])] = (now + CATEGORY_LIFETIME_S, tuple(row.get("categories") or ()))
+                told = row.get("categories")
+                found = tuple(cast(list[Any], told)) if isinstance(told, list) else ()
+                self._categories[whole_of(row, "id")] = (now + CATEGORY_LIFETIME_S, found)
         return {product: self._categories[product][1] for product in product_ids if product in self._categories}
 
     async def customers(self, customer_ids: Collection[int], *, include: str) -> dict[int, Json]:
@@ -78,5 +83,5 @@ class StoreFacts:
             if include:
                 query["include"] = include
             for row in await self._client.v3_list("/v3/customers", query):
-                found[int(row["id"])] = row
+                found[whole_of(row, "id")] = row
         return found

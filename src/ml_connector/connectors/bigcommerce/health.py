@@ -7,12 +7,12 @@ only when something is written.
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from ml_connector.connectors.base import Check
 from ml_connector.connectors.bigcommerce.answers import failure
-from ml_connector.connectors.bigcommerce.client import Client, Json, object_of
-from ml_connector.connectors.bigcommerce.hooks import SCOPES, admin_facts, switched_off
+from ml_connector.connectors.bigcommerce.client import Client, Json, object_of, whole_of
+from ml_connector.connectors.bigcommerce.hooks import SCOPES, admin_facts, rows_of, switched_off
 from ml_connector.connectors.bigcommerce.settings import StoreSettings
 from ml_connector.connectors.errors import ConnectorError
 from ml_connector.connectors.http import Response
@@ -91,7 +91,7 @@ async def _an_order(client: Client) -> int:
         rows = await client.v2_page("/v2/orders", {"limit": 1, "sort": "id:desc"}, priority="background")
     except ConnectorError:
         return 1  # an order that need not exist: 404 proves the right as well
-    return int(rows[0]["id"]) if rows else 1
+    return whole_of(rows[0], "id", 1) if rows else 1
 
 
 async def _right(client: Client, probe: Probe, order: int) -> Sequence[Check]:
@@ -109,7 +109,9 @@ async def _hooks(client: Client) -> Sequence[Check]:
     hooks = await client.v3_list("/v3/hooks")
     told = await client.get("/v3/hooks/admin", priority="background")
     off = switched_off(told)
-    active = {str(hook.get("scope")) for hook in hooks if hook.get("is_active") is True and int(hook["id"]) not in off}
+    active = {
+        str(hook.get("scope")) for hook in hooks if hook.get("is_active") is True and whole_of(hook, "id") not in off
+    }
     missing = [scope for scope in SCOPES if scope not in active]
     if missing:
         message = f"{len(missing)} of {len(SCOPES)} webhooks are not active: {', '.join(missing)}"
@@ -121,8 +123,7 @@ async def _hooks(client: Client) -> Sequence[Check]:
 
 
 def _blocked(told: Any) -> Sequence[Check]:
-    domains = cast(list[Json], admin_facts(told).get("blocked_domains") or ())
-    names = [str(domain.get("destination")) for domain in domains]
+    names = [str(domain.get("destination")) for domain in rows_of(admin_facts(told), "blocked_domains")]
     if not names:
         return ()
     return (

@@ -5,12 +5,12 @@ and after its last unsuccessful delivery; nothing but a look finds that out.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from ml_connector.connectors.bigcommerce.answers import SYSTEM, words_of
-from ml_connector.connectors.bigcommerce.client import Client, Json, object_of
+from ml_connector.connectors.bigcommerce.client import Client, Json, object_of, whole_of
 from ml_connector.connectors.bigcommerce.settings import StoreSettings
 from ml_connector.connectors.bigcommerce.webhooks import SECRET_HEADER
 from ml_connector.connectors.errors import Conflict, Rejected, Unauthorized
@@ -57,7 +57,7 @@ async def ensure_hooks(
             if not ours:
                 done.append(await _create(client, settings, scope, destination))
             for hook in ours[:1]:
-                done += await _repair(client, settings, hook, int(hook["id"]) in off)
+                done += await _repair(client, settings, hook, whole_of(hook, "id") in off)
         except Unauthorized as error:
             if error.status != 403:
                 raise
@@ -69,7 +69,7 @@ async def ensure_hooks(
     if remove_others:
         for hook in hooks:
             if hook.get("destination") != destination:
-                await client.delete(f"/v3/hooks/{int(hook['id'])}")
+                await client.delete(f"/v3/hooks/{whole_of(hook, 'id')}")
                 done.append(f"removed {hook.get('scope')} at {hook.get('destination')}")
     return done
 
@@ -82,8 +82,17 @@ def admin_facts(told: Any) -> Json:
 
 def switched_off(told: Any) -> frozenset[int]:
     """IDs of the hooks that the store has deactivated, in an answer of `/v3/hooks/admin`."""
-    listed = cast(list[Json], admin_facts(told).get("hooks_list") or ())
-    return frozenset(int(hook["id"]) for hook in listed if hook.get("status", "active") != "active")
+    return frozenset(
+        whole_of(hook, "id")
+        for hook in rows_of(admin_facts(told), "hooks_list")
+        if hook.get("status", "active") != "active"
+    )
+
+
+def rows_of(facts: Json, name: str) -> list[Json]:
+    """The objects in the list under `name`; empty when there is none."""
+    told = facts.get(name)
+    return [cast(Json, row) for row in cast(list[Any], told) if isinstance(row, dict)] if isinstance(told, list) else []
 
 
 async def _create(client: Client, settings: StoreSettings, scope: str, destination: str) -> str:
@@ -111,7 +120,7 @@ async def _adopt(
 
 async def _repair(client: Client, settings: StoreSettings, hook: Json, deactivated: bool) -> list[str]:
     inactive = deactivated or hook.get("is_active") is not True
-    told = cast(Mapping[str, str], hook.get("headers") or {})
+    told = object_of(hook.get("headers"))
     foreign = {name.lower(): value for name, value in told.items()} != {
         name.lower(): value for name, value in _headers(settings).items()
     }
@@ -123,7 +132,7 @@ async def _repair(client: Client, settings: StoreSettings, hook: Json, deactivat
         "is_active": True,
         "headers": _headers(settings),
     }
-    await client.put_absolute("PUT", f"/v3/hooks/{int(hook['id'])}", body)
+    await client.put_absolute("PUT", f"/v3/hooks/{whole_of(hook, 'id')}", body)
     what = " and ".join(
         words for words, true in (("switched on again", inactive), ("given our secret header", foreign)) if true
     )

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 
 from ml_connector.connectors.bigcommerce.answers import SYSTEM
-from ml_connector.connectors.bigcommerce.client import Client
+from ml_connector.connectors.bigcommerce.client import Client, whole_of
 from ml_connector.connectors.bigcommerce.settings import StoreSettings
 from ml_connector.connectors.errors import Conflict, Rejected
 
@@ -52,6 +52,6 @@ async def note_documents(client: Client, settings: StoreSettings, order_key: str
             system=SYSTEM,
             status=409,
         )
-    answer = await client.put_absolute("PUT", f"{path}/{int(own[0]['id'])}", body)
+    answer = await client.put_absolute("PUT", f"{path}/{whole_of(own[0], 'id')}", body)
     if answer.status == 409:
         raise Conflict(f"the metafield of order {order_key} is being written elsewhere", system=SYSTEM, status=409)

@@ -18,16 +18,17 @@ snapshot mixes an old with a new state: an order that changed meanwhile is read 
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from ml_connector.connectors.bigcommerce import consignments
 from ml_connector.connectors.bigcommerce.answers import SYSTEM
 from ml_connector.connectors.bigcommerce.changes import moment, written
-from ml_connector.connectors.bigcommerce.client import LARGEST_PAGE, Client, Json, paging_of
+from ml_connector.connectors.bigcommerce.client import LARGEST_PAGE, Client, Json, paging_of, whole_of
 from ml_connector.connectors.bigcommerce.facts import StoreFacts, chunks
 from ml_connector.connectors.bigcommerce.settings import StoreSettings
 from ml_connector.connectors.bigcommerce.wire import WireError, snapshot_from
+from ml_connector.connectors.bigcommerce.wire_fields import number_in
 from ml_connector.connectors.errors import Rejected, Transient
 from ml_connector.connectors.gathering import together
 from ml_connector.domain.orders import B2BFacts, OrderSnapshot
@@ -112,9 +113,11 @@ class OrderReader:
         lists = [window for window in ranges if len(window.ids) > 1]
         rows = await together(self._client.v2_page("/v2/orders", {**window.query, **extra}) for window in lists)
         wanted = {key for window in ranges for key in window.ids}
-        found = {int(row["id"]): row for page in rows for row in page if int(row["id"]) in wanted}
+        found = {id: row for page in rows for row in page if (id := whole_of(row, "id")) in wanted}
         missing = sorted(wanted - found.keys())
         details = await together(self._client.find(f"/v2/orders/{key}", extra or None) for key in missing)
+        if not all(detail is None or isinstance(detail, dict) for detail in details):
+            raise Transient("GET /v2/orders/{id}: the answer is not an order", system=SYSTEM)
         return found | {key: detail for key, detail in zip(missing, details, strict=True) if detail is not None}
 
     async def _newest_stamp(self, wanted: Sequence[int]) -> str | None:
@@ -135,7 +138,7 @@ class OrderReader:
         if bracket:
             query["min_date_modified"] = bracket
         rows = await self._client.v2_list("/v2/orders", {**query, "sort": "date_modified:asc"})
-        return {**heads, **{int(row["id"]): row for row in rows if int(row["id"]) in heads}}
+        return {**heads, **{id: row for row in rows if (id := whole_of(row, "id")) in heads}}
 
     # ------------------------------------------------------------------ what belongs to it
 
@@ -192,12 +195,12 @@ class OrderReader:
         """
         path = f"/v3/orders/{key}/transactions"
         told = await self._client.get(path)
-        rows = {str(row["id"]): row for row in self._client.data(told, path)}
-        total = paging_of(told).get("total", len(rows))
+        rows = {str(row.get("id")): row for row in self._client.data(told, path)}
+        total = whole_of(paging_of(told), "total", len(rows))
         page = 2
         while len(rows) < total:
             more = self._client.data(await self._client.get(path, {"page": page}), path)
-            new = {str(row["id"]): row for row in more}
+            new = {str(row.get("id")): row for row in more}
             if new.keys() <= rows.keys():
                 raise Rejected(f"order {key} has {total} payment rows and shows only {len(rows)}", system=SYSTEM)
             rows |= new
@@ -216,7 +219,7 @@ class OrderReader:
         )
         found: dict[int, list[Json]] = {}
         for refund in (refund for page in pages for refund in page):
-            found.setdefault(int(refund["order_id"]), []).append(refund)
+            found.setdefault(whole_of(refund, "order_id"), []).append(refund)
         return found
 
     async def _customers(self, heads: Mapping[int, Json]) -> dict[int, Json]:
@@ -247,11 +250,8 @@ def unchanged(before: Json, after: Json) -> bool:
 
 def _comparable(value: Any) -> str | Decimal:
     """Amounts by value (`8` is `8.0000`), everything else by its text."""
-    text = str(value).strip()
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return text.lower()
+    number = number_in(value)
+    return str(value).strip().lower() if number is None else number
 
 
 def discounted(order: Json, lines: Sequence[Json] | None) -> bool:
@@ -267,12 +267,12 @@ def _with_categories(line: Json, categories: Mapping[int, Sequence[int]]) -> Jso
 
 
 def _customer_id(order: Json) -> int:
-    return int(order.get("customer_id") or 0)
+    return whole_of(order, "customer_id", 0)
 
 
 def _product_id(line: Json) -> int:
-    return int(line.get("product_id") or 0)
+    return whole_of(line, "product_id", 0)
 
 
 def _amount(told: Any) -> Decimal:
-    return Decimal(str(told or 0))
+    return number_in(told or 0) or Decimal(0)

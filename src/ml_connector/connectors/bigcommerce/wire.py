@@ -5,7 +5,9 @@ which names the order or customer and the field, when the store's data cannot be
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from ml_connector.connectors.bigcommerce import wire_models as wire
 from ml_connector.connectors.bigcommerce.wire_fields import P, WireError, parsed
@@ -65,7 +67,7 @@ def snapshot_from(parts: Mapping[str, object]) -> OrderSnapshot:
             for row in _rows(wire.FeeRow, parts, "fees", where)
         ),
         transactions=tuple(_transaction(row) for row in _rows(wire.TransactionRow, parts, "transactions", where)),
-        refunds=tuple(_refund(row) for row in _rows(wire.RefundRow, parts, "refunds", where)),
+        refunds=_refunds(_rows(wire.RefundRow, parts, "refunds", where), where),
         b2b=_b2b(parts.get("b2b"), where),
     )
 
@@ -73,7 +75,19 @@ def snapshot_from(parts: Mapping[str, object]) -> OrderSnapshot:
 def store_from(data: object) -> Store:
     """`GET /v2/store`. The time zone is the IANA name, never the raw offset."""
     row = parsed(wire.StoreInformation, {} if data is None else data, "store")
-    return Store(row.store_hash, row.timezone.name or "UTC", row.currency, row.is_price_entered_with_tax)
+    zone = row.timezone.name or "UTC"
+    if not is_time_zone(zone):
+        raise WireError("store/timezone", f"{zone!r} is not the name of a time zone (IANA)")
+    return Store(row.store_hash, zone, row.currency, row.is_price_entered_with_tax)
+
+
+@lru_cache(maxsize=64)
+def is_time_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown; a path; a folder of the zone database
+        return False
+    return True
 
 
 def customer_from(data: object, vat_form_field: str = "") -> Customer:
@@ -104,10 +118,26 @@ def _rows(model: type[P], parts: Mapping[str, object], name: str, where: str) ->
         rows = cast(Mapping[str, Any], rows).get(name, "")
     if not isinstance(rows, Sequence) or isinstance(rows, str | bytes):
         raise WireError(f"{where}/{name}", "is not a list")
-    return [
+    found = [
         parsed(model, row, f"{where}/{name}[{_id(row, index)}]")
         for index, row in enumerate(cast(Sequence[object], rows))
     ]
+    return _once(found, f"{where}/{name}") if name in _IDENTIFIED else found
+
+
+# What becomes a document or a line of its own: named twice, it would be booked twice.
+_IDENTIFIED = frozenset({"products", "shipping_addresses", "fees", "transactions", "refunds"})
+
+
+def _once(rows: Sequence[P], where: str) -> list[P]:
+    """Rows that a list shows twice, because it changed while its pages were read, count once. Raises `WireError` where
+    two rows with one ID differ."""
+    kept: dict[object, P] = {}
+    for row in rows:
+        id: object = getattr(row, "id", None)
+        if kept.setdefault(id, row) != row:
+            raise WireError(f"{where}[{id}]", "is there twice, with different content")
+    return list(kept.values())
 
 
 def _id(row: object, index: int) -> object:
@@ -216,6 +246,15 @@ def _transaction(row: wire.TransactionRow) -> Transaction:
         gateway_transaction_id=row.gateway_transaction_id,
         reference_id=row.reference_transaction_id,
     )
+
+
+def _refunds(rows: Sequence[wire.RefundRow], where: str) -> tuple[Refund, ...]:
+    paid: set[int] = set()
+    for payment in (payment for row in rows for payment in row.payments):
+        if payment.id in paid:
+            raise WireError(f"{where}/refunds", f"the payment {payment.id} is there twice")
+        paid.add(payment.id)
+    return tuple(_refund(row) for row in rows)
 
 
 def _refund(row: wire.RefundRow) -> Refund:

@@ -6,11 +6,13 @@ sub-objects come as `{}`, `null` or `""`; moments are RFC 2822 in v2 and ISO 860
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from ml_connector.domain.money import amount_from
 
 
 class WireError(ValueError):
@@ -48,13 +50,15 @@ def _empty(value: object) -> bool:
 def _decimal(value: object) -> Decimal:
     if isinstance(value, bool | float):
         raise ValueError(f"{value!r} is not a decimal; parse JSON numbers as decimals")  # noqa: TRY004 pydantic asks for it
+    return amount_from(str(value))
+
+
+def number_in(value: object) -> Decimal | None:
+    """The number that `value` is or spells; None when it is none."""
     try:
-        number = Decimal(str(value).strip())
-    except InvalidOperation as error:
-        raise ValueError(f"{value!r} is not a decimal") from error
-    if not number.is_finite():
-        raise ValueError(f"{value!r} is not a finite decimal")
-    return number
+        return _decimal(value)
+    except ValueError:
+        return None
 
 
 def _amount_or_zero(value: object) -> Decimal:

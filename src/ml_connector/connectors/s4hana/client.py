@@ -4,7 +4,7 @@ Sources: SAP Help, "Communication Management" and "Configuring OAuth 2.0 clients
 """
 
 import base64
-import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,9 +16,12 @@ from ml_connector.connectors.errors import Throttled, Transient, Unauthorized
 from ml_connector.connectors.http import HttpSession, Params, Response
 from ml_connector.connectors.odata import AgainPermit, ODataService
 from ml_connector.connectors.odata_errors import error_of
+from ml_connector.connectors.odata_values import as_row
 from ml_connector.connectors.s4hana.settings import S4Settings
+from ml_connector.domain.money import amount_from
 
 SYSTEM = "S/4HANA"
+LONGEST_TOKEN_S = 86_400
 PASSWORD_PAUSE_S = 300.0  # a user is locked after a few wrong passwords: no call at all for that long
 
 
@@ -180,11 +183,10 @@ class S4Client:
         await self._services.trace("login.a")
         self._raise_for_token(response)
         try:
-            answer: dict[str, Any] = json.loads(response.body)
-            value = str(answer["access_token"])
-            lifetime_s = float(str(answer.get("expires_in") or 3600))  # a number, or a number as text
-        except (ValueError, KeyError, TypeError) as error:
-            raise Transient("the token answer is not readable", system=SYSTEM, status=response.status) from error
+            value, lifetime_s = _token_of(response)
+        except ValueError as error:
+            words = f"the token answer cannot be used: {error}"
+            raise Transient(words, system=SYSTEM, status=response.status) from error
         self._session.hide(value)
         await self._services.trace("session.store.b")
         return Token(value, datetime.now(UTC) + timedelta(seconds=lifetime_s))
@@ -220,13 +222,23 @@ class S4Client:
         )
 
 
+def _token_of(response: Response) -> tuple[str, float]:
+    """The token and for how many seconds it is good: a number, or a number as text. Raises `ValueError`."""
+    answer = as_row(response.json())
+    value = answer.get("access_token")
+    if not isinstance(value, str) or not re.fullmatch(r"[\x21-\x7e]+", value):  # it goes into a header
+        raise ValueError("it holds no token")
+    lifetime_s = amount_from(str(answer.get("expires_in") or 3600))
+    return value, float(min(max(lifetime_s, 0), LONGEST_TOKEN_S))
+
+
 def _token_words(response: Response) -> str:
     """`{"error": "invalid_client", "error_description": ...}`, or whatever came."""
     try:
-        data: Any = json.loads(response.body)
-        return " ".join(str(data[name]) for name in ("error", "error_description") if data.get(name))
-    except (ValueError, AttributeError, TypeError):
+        data = as_row(response.json())
+    except ValueError:
         return error_of(response).words
+    return " ".join(str(data[name]) for name in ("error", "error_description") if data.get(name))
 
 
 def _basic(user: str, password: str) -> str:

@@ -29,7 +29,7 @@ from ml_connector.connectors.errors import (
 )
 from ml_connector.connectors.gathering import together
 from ml_connector.connectors.http import Response
-from ml_connector.connectors.odata import AgainPermit
+from ml_connector.connectors.odata import AgainPermit, readable
 from ml_connector.connectors.odata_errors import error_of
 from ml_connector.connectors.odata_values import all_of, day, equals, starts_with
 from ml_connector.connectors.s4hana import customers
@@ -124,7 +124,8 @@ class S4Connector:
             )
             for where in filters(lookups)
         )
-        return list({document.number: document for rows in answered for document in grouped(rows)}.values())
+        with readable(CUBE, SYSTEM):
+            return list({document.number: document for rows in answered for document in grouped(rows)}.values())
 
     async def documents_between(self, first: date, last: date, prefix: str) -> AsyncIterator[StoredDocument]:
         """Our documents by posting date, a week at a time: the read service is made for small extracts."""
@@ -142,7 +143,9 @@ class S4Connector:
                 select=SELECT,
                 priority="background",
             )
-            for document in grouped(rows):
+            with readable(CUBE, SYSTEM):
+                stored = grouped(rows)
+            for document in stored:
                 yield document
             first = end + timedelta(days=1)
 

@@ -11,7 +11,7 @@ from typing import Any
 from ml_connector.connectors.base import Lookup, Permit, Posted, PostResult, Problem, Refused, StoredDocument, Unknown
 from ml_connector.connectors.errors import Conflict, Rejected, Transient
 from ml_connector.connectors.gathering import together
-from ml_connector.connectors.odata import AgainPermit
+from ml_connector.connectors.odata import AgainPermit, readable
 from ml_connector.connectors.odata_values import (
     Row,
     any_of,
@@ -23,7 +23,7 @@ from ml_connector.connectors.odata_values import (
     key,
     text_of,
 )
-from ml_connector.connectors.s4hana.client import S4Client
+from ml_connector.connectors.s4hana.client import SYSTEM, S4Client
 from ml_connector.connectors.s4hana.settings import CustomerDefaults, S4Settings
 from ml_connector.connectors.s4hana.wire import padded
 from ml_connector.domain.documents import Document, Party
@@ -180,7 +180,8 @@ async def find(client: S4Client, lookups: Sequence[Lookup]) -> Mapping[str, Sequ
         )
         for start in range(0, len(ids), LOOKUPS_PER_CALL)
     )
-    stored = [_stored(row) for rows in answered for row in rows]
+    with readable(SERVICE, SYSTEM):
+        stored = [_stored(row) for rows in answered for row in rows]
     found: dict[str, Sequence[StoredDocument]] = {}
     for document in (lookup.document for lookup in lookups):
         hits = [
@@ -303,11 +304,13 @@ async def update(client: S4Client, document: Document, permit: Permit) -> PostRe
     if len(rows) != 1:
         return Refused(f"{len(rows)} business partners carry {document.base_reference}; one is expected", "count")
     (row,) = rows
-    if mixed := differences(replace(document, generation=1), _stored(row)):
+    with readable(SERVICE, SYSTEM):
+        stored, changes = _stored(row), list(_changes(row, party))
+    if mixed := differences(replace(document, generation=1), stored):
         return Refused("; ".join(mixed), "category")
     try:
         await permit.arm()
-        for path, part, etag in _changes(row, party):
+        for path, part, etag in changes:
             await service.write(
                 "PATCH", path, permit=AgainPermit(permit), body=part, etag=etag, references=(document.reference,)
             )

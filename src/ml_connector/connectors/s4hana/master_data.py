@@ -13,6 +13,7 @@ from typing import cast
 
 from ml_connector.connectors.base import LedgerAccount, LedgerDimension, Outgoing, Problem
 from ml_connector.connectors.errors import Rejected, Transient, Unauthorized, Unreachable
+from ml_connector.connectors.odata import readable
 from ml_connector.connectors.odata_values import Row, all_of, date_of, equals, flag_of, key, text_of
 from ml_connector.connectors.s4hana.client import SYSTEM, S4Client
 from ml_connector.connectors.s4hana.wire import document_type, journal_entry, padded
@@ -178,7 +179,8 @@ class MasterData:
             where=equals("ControllingArea", company.controlling_area) if company.controlling_area else "",
             select=COST_CENTER_FIELDS,
         )
-        return [_dimension("cost_center", row, "CostCenter", "IsBlkdForPrimaryCostsPosting") for row in rows]
+        with readable(COST_CENTER, SYSTEM):
+            return [_dimension("cost_center", row, "CostCenter", "IsBlkdForPrimaryCostsPosting") for row in rows]
 
     async def _read_profit_centers(self) -> Sequence[LedgerDimension] | None:
         company = await self._known_company()
@@ -191,7 +193,8 @@ class MasterData:
             )
         except (Unauthorized, Rejected):  # the names of this service are not verified against a vendor's file
             return None
-        return [_dimension("profit_center", row, "ProfitCenter", "ProfitCenterIsBlocked") for row in rows]
+        with readable(PROFIT_CENTER, SYSTEM):
+            return [_dimension("profit_center", row, "ProfitCenter", "ProfitCenterIsBlocked") for row in rows]
 
 
 def _account(row: Row) -> LedgerAccount:
