@@ -21,6 +21,9 @@ from ml_connector.planning.facts import Facts
 from ml_connector.planning.plan import plan_order
 from ml_connector.reconcile.tie_out import tie_out
 
+PAGE = 500
+"""Rows of a state in one answer: a large store is read in pieces."""
+
 
 def call(url: str, body: object | None = None) -> Any:
     """A JSON answer of a control API, fractions as `Decimal`; with `body` a POST."""
@@ -32,12 +35,18 @@ def call(url: str, body: object | None = None) -> Any:
 
 def orders_in(store: str) -> list[OrderSnapshot]:
     """Every order of the store behind this control address."""
-    return [snapshot_from(item) for item in call(f"{store}/state/orders")["items"]]
+    found: list[OrderSnapshot] = []
+    while page := call(f"{store}/state/orders?limit={PAGE}&after={found[-1].order.id if found else 0}")["items"]:
+        found += [snapshot_from(item) for item in page]
+    return found
 
 
 def documents_in(erp: str) -> list[StoredDocument]:
     """Every journal entry of the ERP behind this control address, reversals included."""
-    return [_document(item) for item in call(f"{erp}/state/journal_entries")["items"]]
+    found: list[StoredDocument] = []
+    while page := call(f"{erp}/state/journal_entries?limit={PAGE}&after={len(found)}")["items"]:
+        found += [_document(item) for item in page]
+    return found
 
 
 def partners_in(erp: str) -> dict[str, list[str]]:

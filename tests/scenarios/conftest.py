@@ -12,8 +12,7 @@ import pytest
 from sqlalchemy.engine import URL
 
 from tests.conftest import TEMPLATE
-from tests.e2e.scene import World
-from tests.scenarios.playing import GROUPS, Play, Scenario, play_together
+from tests.scenarios.playing import GROUPS, Play, Scenario, Town, play_together
 
 WORLDS = int(os.environ.get("ML_CONNECTOR_SCENARIO_WORLDS", "3"))
 
@@ -23,8 +22,8 @@ class Theatre:
 
     def __init__(self, url: URL, home: Path, selected: list[Scenario]) -> None:
         self._url, self._home = url, home
-        self._worlds: queue.Queue[World | None] = queue.Queue()
-        self._made: list[World] = []
+        self._worlds: queue.Queue[Town | None] = queue.Queue()
+        self._made: list[Town] = []
         for _ in range(WORLDS):
             self._worlds.put(None)  # made by who needs it first
         self._pool = ThreadPoolExecutor(WORLDS)
@@ -54,7 +53,7 @@ class Theatre:
         world = self._worlds.get()
         try:
             if world is None:
-                world = World(self._url, TEMPLATE, Path(tempfile.mkdtemp(prefix="world-", dir=self._home)))
+                world = Town(self._url, TEMPLATE, Path(tempfile.mkdtemp(prefix="world-", dir=self._home)))
                 self._made.append(world)
             play = Play(world, Path(tempfile.mkdtemp(prefix="play-", dir=self._home)))
             try:

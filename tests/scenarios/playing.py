@@ -5,6 +5,7 @@ ledger. Those told together are generators: each `yield` lets the one worker of 
 """
 
 import inspect
+import json
 import urllib.request
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,16 @@ from tests.e2e.scene import Scene, World, no_polls
 Acts = Generator[None, None, None]
 PATIENCE_S = 150.0
 ENDED = {"synced", "held", "excluded", "dead"}
+
+
+class Town(World):
+    """A store and an ERP as they are in production: with a shorter P a worker that a busy machine lets stand for two
+    seconds would be ended by its watchdog."""
+
+    def _configuration(self, webhook_url: str) -> Any:
+        content = super()._configuration(webhook_url)
+        content["connections"]["ledger"]["timing"]["p_s"] = 10.0
+        return content
 
 
 class Play(Scene):
@@ -45,6 +56,11 @@ class Play(Scene):
         """Puts an order into the store as it is here; one of the same number is replaced."""
         given = {"orders": [snapshot], "modified": "now", **options}
         return int(books.call(f"{self.store}/orders", given)["ids"][0])
+
+    def snapshot(self, order: int) -> dict[str, Any]:
+        """An order of the store with all that belongs to it; amounts as texts."""
+        [found] = books.call(f"{self.store}/state/orders?after={order - 1}&limit=1")["items"]
+        return json.loads(json.dumps(found, default=str))
 
     def one_line(self, sku: str, *, product_id: int) -> tuple[dict[str, Any], int]:
         """An order of one line, of this product, without a brand; as it was put into the store, and its number."""
@@ -107,7 +123,11 @@ class Play(Scene):
     def until(
         self, condition: Callable[[], object], otherwise: Callable[[], str] = lambda: "", s: float = PATIENCE_S
     ) -> None:
-        super().until(condition, otherwise, s)
+        def met() -> bool:
+            assert any(process.running for process in self._processes), f"nobody is left: {self._processes[-1].said()}"
+            return bool(condition())
+
+        super().until(met, otherwise, s)
 
     def accounted(self) -> None:
         """Nothing was skipped: every order of the store has a record, with a reason where nothing was posted."""
