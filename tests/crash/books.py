@@ -36,17 +36,21 @@ def call(url: str, body: object | None = None) -> Any:
 def orders_in(store: str) -> list[OrderSnapshot]:
     """Every order of the store behind this control address."""
     found: list[OrderSnapshot] = []
-    while page := call(f"{store}/state/orders?limit={PAGE}&after={found[-1].order.id if found else 0}")["items"]:
+    while True:
+        page = call(f"{store}/state/orders?limit={PAGE}&after={found[-1].order.id if found else 0}")["items"]
         found += [snapshot_from(item) for item in page]
-    return found
+        if len(page) < PAGE:
+            return found
 
 
 def documents_in(erp: str) -> list[StoredDocument]:
     """Every journal entry of the ERP behind this control address, reversals included."""
     found: list[StoredDocument] = []
-    while page := call(f"{erp}/state/journal_entries?limit={PAGE}&after={len(found)}")["items"]:
+    while True:
+        page = call(f"{erp}/state/journal_entries?limit={PAGE}&after={len(found)}")["items"]
         found += [_document(item) for item in page]
-    return found
+        if len(page) < PAGE:
+            return found
 
 
 def partners_in(erp: str) -> dict[str, list[str]]:
