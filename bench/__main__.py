@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import arrivals, calls, catch_up, claims, flood, intake, latency, pipeline
+from bench import arrivals, calls, catch_up, claims, flood, intake, latency, pipeline, reconciling
 from bench.rows import Row, show, write
 from bench.sizes import FULL, NORMAL, TINY, Sizes
 from bench.world import World, world
@@ -44,6 +44,9 @@ PARTS: Mapping[str, Part] = {
     "claims": lambda world, sizes, say: claims.rows(world, depths=sizes.depths, turns=sizes.turns, say=say),
     "flood": lambda world, sizes, say: flood.rows(world, sizes.flood, latency_s=0.1, seed=500, say=say),
     "catch-up": lambda world, sizes, say: catch_up.rows(world, sizes.catch_up, seed=600, say=say),
+    "reconcile": lambda world, sizes, say: reconciling.rows(
+        world, orders=sizes.reconcile, box_s=sizes.within_s, seed=700, say=say
+    ),
 }
 """In this order; each leaves nothing behind."""
 

@@ -21,6 +21,7 @@ class Sizes:
     turns: int = 400
     flood: Flood = Flood()
     catch_up: CatchUp = CatchUp(orders=10_000, box_s=420.0)
+    reconcile: int = 100_000
     within_s: float = 1_680.0
 
     def in_time(self, left_s: float) -> "Sizes":
@@ -51,5 +52,6 @@ TINY = Sizes(
     turns=10,
     flood=Flood(integrations=3, rounds=1, flood=100),
     catch_up=CatchUp(orders=20, box_s=20.0, trial=10),
+    reconcile=100,
 )
 """To see whether it works; measures nothing."""
