@@ -11,7 +11,7 @@ from bench.rows import Row
 from bench.worker import seeded
 from bench.world import World, control
 
-PER_ORDER_MS, PEAK_MB = 10.0, 300.0
+PER_ORDER_MS, PEAK_MB = 4.0, 200.0
 """Chosen from the first measurement, so that growth is seen; and what a small container has."""
 
 DAYS = 30

@@ -23,8 +23,8 @@ TARGETS = {
     "3 integrations, one floods: the others' latency over alone": (1.5, "lower"),
     "catching up under the Standard quota: the quota's time over ours": (0.9, "higher"),
     "worker memory: at the end over after the warm-up": (1.1, "lower"),
-    "reconcile, streaming: processor time per order": (10.0, "lower"),
-    "reconcile, streaming: peak memory": (300.0, "lower"),
+    "reconcile, streaming: processor time per order": (4.0, "lower"),
+    "reconcile, streaming: peak memory": (200.0, "lower"),
     "database: size per order": (60.0, "lower"),
     "database: size per order after retention": (15.0, "lower"),
 }
