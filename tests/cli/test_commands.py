@@ -277,6 +277,11 @@ async def test_exported_orders_are_planned_without_any_connection(cli: Program, 
     assert "no JSON" in broken["message"]
     assert [document["reference"] for document in planned["documents"]] == ["S1-O118", "S1-P77"]
     assert planned["documents"] == one["documents"]
+    assert planned["absent"] == []
+    assert one["absent"] == ["shipping_addresses", "coupons", "taxes", "refunds"]
     text = await cli.run("plan", "--from-files", str(folder), "--config", str(EXAMPLE), "--why", **given)
     assert text.status == 0
     assert "S1-O118 order 2026-03-04 USD customer 17100099 (to post)" in text.said
+    (folder / "taxes.json").unlink()
+    text = await cli.run("plan", "--from-files", str(folder), "--config", str(EXAMPLE), **given)
+    assert "Not exported, and taken for empty: taxes." in text.said

@@ -22,15 +22,18 @@ PARTS = (
     *("store", "b2b", "customer"),
 )
 _NEEDED = ("order", "products")
+_EXPECTED = ("shipping_addresses", "coupons", "taxes", "transactions", "refunds", "store")
 
 
 @dataclass(frozen=True, slots=True)
 class OrderFile:
-    """One exported order: `snapshot`, or `problem` in words. `tables`: what else the file brought (`mapping`, ...)."""
+    """One exported order: `snapshot`, or `problem` in words. `absent`: parts that every order has and that were not
+    exported, so they count as empty. `tables`: what else the file brought (`mapping`, ...)."""
 
     path: Path
     snapshot: OrderSnapshot | None = None
     problem: str = ""
+    absent: tuple[str, ...] = ()
     tables: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -66,7 +69,8 @@ def _order(place: Path) -> OrderFile:
         missing = [name for name in _NEEDED if name not in named]
         if missing:
             return OrderFile(place, problem=f"{place}: {', '.join(missing)} is missing")
-        return OrderFile(place, snapshot_from(named), tables=tables)
+        absent = tuple(name for name in _EXPECTED if name not in named)
+        return OrderFile(place, snapshot_from(named), absent=absent, tables=tables)
     except WireError as error:
         return OrderFile(place, problem=f"{place}: {error}")
     except json.JSONDecodeError as error:

@@ -41,6 +41,8 @@ def plan_files(out: Output, folder: Path, config: Path | None, integration: str,
             out.say(f"\n{order.problem}", style="red")
         elif order.snapshot is not None:
             out.say(f"\nOrder {order.snapshot.order.id}  ({order.path})", style="bold")
+            if order.absent:
+                out.say(f"Not exported, and taken for empty: {', '.join(order.absent)}.", style="yellow")
             say_plan(out, plan, why=why)
     documents = sum(len(plan.documents) for _, plan in results if isinstance(plan, Documents))
     waiting = sum(1 for _, plan in results if not isinstance(plan, Documents))
@@ -53,7 +55,7 @@ def plan_files(out: Output, folder: Path, config: Path | None, integration: str,
                     **(
                         {"outcome": "unreadable", "message": order.problem}
                         if plan is None or order.snapshot is None
-                        else {"order": str(order.snapshot.order.id), **plan_json(plan)}
+                        else {"order": str(order.snapshot.order.id), "absent": list(order.absent), **plan_json(plan)}
                     ),
                 }
                 for order, plan in results

@@ -180,3 +180,21 @@ def test_moments_of_both_apis(told: str) -> None:
 def test_a_moment_that_is_none_is_an_error(told: object) -> None:
     with pytest.raises(Transient):
         moment(told)
+
+
+@pytest.mark.parametrize(("away", "told"), [("/payment_actions/refunds$", [0, 1, 2]), ("/v2/orders$", [1])])
+async def test_orders_and_refunds_do_not_stop_each_other(shop: Shop, away: str, told: list[int]) -> None:
+    """What can be read is told; without a watermark, so that the next poll looks again from where both were read."""
+    keys = await refunded_orders(shop, START + timedelta(hours=5))
+    connector = shop.connect()
+    assert isinstance(connector, ReadsOrders)
+    await shop.fault("status", args={"status": 503}, path=away)
+    found: list[ChangePage] = []
+    with pytest.raises(Transient):
+        async for page in connector.changed_orders(START):
+            found.append(page)
+    assert [page.watermark for page in found] == [None]
+    assert sorted(change.key for change in found[0].changes) == [keys[at] for at in told]
+    await shop.control("/faults", method="DELETE")
+    again = [page async for page in connector.changed_orders(START)]
+    assert again[-1].watermark == START + timedelta(hours=5)

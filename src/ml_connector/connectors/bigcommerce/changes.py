@@ -14,7 +14,7 @@ from ml_connector.connectors.base import Change, ChangePage
 from ml_connector.connectors.bigcommerce.answers import SYSTEM
 from ml_connector.connectors.bigcommerce.client import LARGEST_PAGE, Client, Json, per_page_of, whole_of
 from ml_connector.connectors.bigcommerce.wire_fields import moment as wire_moment
-from ml_connector.connectors.errors import Transient
+from ml_connector.connectors.errors import ConnectorError, Transient, Unreachable
 
 _SECOND = timedelta(seconds=1)
 
@@ -45,21 +45,38 @@ async def changed_orders(client: Client, since: datetime) -> AsyncIterator[Chang
     """Orders modified and orders refunded at or after `since`, oldest first.
 
     A refund need not touch its order's `date_modified`, so refunds are asked for by their own moment: after each page
-    for the same span, so that a page's watermark is safe for both.
+    for the same span, so that a page's watermark is safe for both. While one of the two cannot be read, the other is
+    told without a watermark, and the error is raised at the end: the next poll looks again from where both were read.
     """
     low = since
     seen: datetime | None = None
-    async for rows, last in _orders_by(client, "date_modified", low, None):
+    away: ConnectorError | None = None
+    pages = aiter(_orders_by(client, "date_modified", low, None))
+    while True:
+        try:
+            rows, last = await anext(pages)
+        except StopAsyncIteration:
+            break
+        except (Transient, Unreachable) as error:  # the refunds are asked for all the same
+            rows, last, away = list[Row](), True, away or error
         high = max((row.stamp for row in rows), default=low)
-        refunds = await _refunds(client, low, None if last else high)
+        refunds: list[tuple[int, datetime]] = []
+        try:
+            refunds = await _refunds(client, low, None if last else high)
+        except (Transient, Unreachable) as error:  # the orders are told all the same
+            away = away or error
         known = {row.id for row in rows}
         changes = [Change(str(row.id), row.modified) for row in rows]
         changes += [Change(str(order), None) for order in sorted({order for order, _ in refunds} - known)]
         stamps = [row.stamp for row in rows] + ([created for _, created in refunds] if last else [])
         seen = max(stamps if seen is None else [seen, *stamps], default=None)
         if changes:
-            yield ChangePage(tuple(changes), seen)
+            yield ChangePage(tuple(changes), None if away else seen)
         low = high
+        if last:
+            break
+    if away is not None:
+        raise away
 
 
 async def orders_created(client: Client, first: datetime, last: datetime) -> AsyncIterator[ChangePage]:
