@@ -190,9 +190,13 @@ async def test_orders_and_refunds_do_not_stop_each_other(shop: Shop, away: str, 
     assert isinstance(connector, ReadsOrders)
     await shop.fault("status", args={"status": 503}, path=away)
     found: list[ChangePage] = []
-    with pytest.raises(Transient):
+
+    async def poll() -> None:
         async for page in connector.changed_orders(START):
             found.append(page)
+
+    with pytest.raises(Transient):
+        await poll()
     assert [page.watermark for page in found] == [None]
     assert sorted(change.key for change in found[0].changes) == [keys[at] for at in told]
     await shop.control("/faults", method="DELETE")
