@@ -80,7 +80,7 @@ class Nursery:
             self._mother.stdin.write(json.dumps(request) + "\n")
             self._mother.stdin.flush()
             with self._answered:
-                if not self._answered.wait_for(lambda: self._newborn is not None, 60):
+                if not self._answered.wait_for(lambda: self._newborn is not None, 120):
                     raise RuntimeError("the nursery does not answer")
                 born, self._newborn = self._newborn, None
         assert born is not None
@@ -102,6 +102,8 @@ class Nursery:
                     self._answered.notify_all()
             else:
                 self._children.pop(told["ended"]).end(told["status"])
+        for child in self._children.values():  # the mother is gone, and she takes her children with her
+            child.end(-signal.SIGKILL)
 
 
 def _serve() -> None:

@@ -14,7 +14,7 @@ import psutil
 from sqlalchemy.engine import URL
 
 from ml_connector.connectors.base import Timing
-from ml_connector.engine.embedded import EmbeddedPostgres
+from ml_connector.engine.embedded import EmbeddedPostgres, _Owner, _programs
 from tests.crash import books
 from tests.crash.crossings import Shop, at_post
 from tests.crash.processes import Process, until
@@ -41,6 +41,10 @@ class Server:
     def stop(self) -> None:
         if self._embedded.pid() is not None:
             self._embedded.stop()
+
+    def close(self) -> None:
+        """It is not needed any more."""
+        self._embedded.release()
 
     def killed(self) -> None:
         """`kill -9` of the postmaster, as the out-of-memory killer does it."""
@@ -71,12 +75,21 @@ class Server:
 
 
 @contextmanager
-def own_server(case: Case) -> Iterator[tuple[Server, Case]]:
-    """A server for one story, and a case on it that uses the stage's store and ERP."""
+def _server() -> Iterator[Server]:
     directory = Path(tempfile.mkdtemp(prefix="mlc-server-"))
     directory.chmod(0o711)
     server = Server(directory)
     try:
+        yield server
+    finally:
+        server.close()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def own_server(case: Case) -> Iterator[tuple[Server, Case]]:
+    """A server for one story, and a case on it that uses the stage's store and ERP."""
+    with _server() as server:
         home = case.home / "own"
         home.mkdir()
         inner = Case(case.stage.elsewhere(server.url), home)
@@ -85,9 +98,6 @@ def own_server(case: Case) -> Iterator[tuple[Server, Case]]:
         finally:
             server.start()
             inner.close()
-    finally:
-        server.stop()
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def server_killed(way: Way | str, *, away_s: float = 0.0, workers: int = 1) -> Story:
@@ -177,6 +187,41 @@ def recovered() -> Story:
             assert row["why"].startswith("failover: timeline"), row
 
     return Story("restored-noticed", play)
+
+
+def moved() -> Story:
+    """A dump is loaded into another server, and nobody says so: its identifier closes the gate."""
+
+    def play(case: Case) -> None:
+        with _server() as server:
+            here, there = case.stage, case.stage.moved(server.url)
+            shop = Shop.open(case)
+            _works_and_stops(case)
+            dump = case.home / "dump.sql"
+            _program("pg_dump", "--file", str(dump), here.dsn(case.database))
+            shop.edit()
+            case.place("paid")
+            _works_and_stops(case)
+            sent, attempts = case.posts(), case.attempts()
+            _program("psql", "--quiet", "--set", "ON_ERROR_STOP=1", "--file", str(dump), there.dsn(there.template))
+            left = case.database
+            case.move(there, there.template)
+            try:
+                forgotten = attempts - case.attempts()
+                assert forgotten > 0, "the dump knows everything"
+                since = time.monotonic()
+                case.worker()
+                _nothing_before(case, since + TIMING.h_s, sent, forgotten)
+                [row] = case.query("SELECT why FROM cluster")
+                assert row["why"].startswith("another server"), row
+            finally:
+                case.move(here, left)
+
+    return Story("restored-on-another-server", play)
+
+
+def _program(name: str, *arguments: str) -> None:
+    subprocess.run([_programs(_Owner()) / name, *arguments], check=True, capture_output=True)
 
 
 def _works_and_stops(case: Case) -> None:

@@ -107,11 +107,16 @@ class Stage:
         if not os.environ.get("ML_CONNECTOR_KEEP_TEST_DATABASES"):
             self._execute("DROP DATABASE {} WITH (FORCE)", name)
 
-    def elsewhere(self, url: URL) -> "Stage":
-        """The same sandbox and configuration, with databases on another server; `url` names an empty one there."""
+    def moved(self, url: URL) -> "Stage":
+        """The same sandbox, with databases on another server; `url` names one there."""
         assert url.database
         other = copy.copy(self)
         other._url, other.template = url, url.database
+        return other
+
+    def elsewhere(self, url: URL) -> "Stage":
+        """As `moved`, where `url` names an empty database: it gets this configuration."""
+        other = self.moved(url)
         for arguments in (("migrate",), ("config", "apply", str(self.write(self.content)))):
             environment = other.environment(other.template)
             Process(f"{arguments[0]}-elsewhere", arguments, environment, self.home, nursery=self.nursery).finished()
@@ -121,9 +126,12 @@ class Stage:
         url = self._url.set(database=database).render_as_string(hide_password=False)
         return {**self._environment, "DATABASE_URL": url}
 
+    def dsn(self, database: str) -> str:
+        """For libpq and its programs."""
+        return self._url.set(drivername="postgresql", database=database).render_as_string(hide_password=False)
+
     def connect(self, database: str) -> psycopg.Connection[dict[str, Any]]:
-        dsn = self._url.set(drivername="postgresql", database=database).render_as_string(hide_password=False)
-        return psycopg.connect(dsn, autocommit=True, row_factory=dict_row)
+        return psycopg.connect(self.dsn(database), autocommit=True, row_factory=dict_row)
 
     def _execute(self, statement: str, *names: str) -> None:
         with self.connect("postgres") as connection:
@@ -307,6 +315,11 @@ class Case:
         self._hang_up()
         self.stage.drop(self.database)
         self.database = backup
+
+    def move(self, stage: Stage, database: str) -> None:
+        """From now on it is played on this database of that server."""
+        self._hang_up()
+        self.stage, self.database = stage, database
 
     def posts(self) -> int:
         """Requests so far that could have made a document."""

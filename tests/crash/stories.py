@@ -291,5 +291,5 @@ def tampered() -> Story:
 
 
 def stories_of(*groups: Sequence[Story]) -> tuple[Story, ...]:
-    """All of them, each once."""
+    """All of them; one that several groups tell is told once."""
     return tuple({story.name: story for group in groups for story in group}.values())

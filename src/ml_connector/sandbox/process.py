@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 120.0  # seconds of work on an idle machine; on a busy one they take longer
 
 
 @dataclass(frozen=True)
