@@ -10,6 +10,7 @@ TAMPER ?=
 FUZZ_SECONDS ?= 600
 
 .PHONY: demo test check crash crash-points fuzz bench clean requirements
+.PHONY: demo test check crash crash-points mutations bench clean requirements
 
 .venv/.runtime: requirements/runtime.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -46,6 +47,8 @@ crash: .venv/.dev
 
 fuzz: .venv/.fuzz
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m fuzz $(ARGS)
+mutations: .venv/.dev
+	@$(BIN)/python -m tests.mutations $(ARGS)
 
 bench: .venv/.dev
 	@$(BIN)/python -m bench $(ARGS)

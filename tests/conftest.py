@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from psycopg.sql import SQL, Identifier
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, make_url
 
 from ml_connector.engine.database import Database
 from ml_connector.engine.embedded import EmbeddedPostgres
@@ -41,7 +41,10 @@ def open_directory() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[URL]:
-    """The server of this session, with a migrated template database."""
+    """The server of this session, with a migrated template database. ML_CONNECTOR_TEST_SERVER: one that is there."""
+    if given := os.environ.get("ML_CONNECTOR_TEST_SERVER"):
+        yield make_url(given)
+        return
     directory = Path(tempfile.mkdtemp(prefix="mlc-test-"))
     directory.chmod(0o711)
     server = EmbeddedPostgres(directory / "postgres", database=TEMPLATE)

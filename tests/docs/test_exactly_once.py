@@ -12,7 +12,8 @@ from tests.crash.points import STORIES
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "exactly-once.md").read_text()
-RULES = {*(f"R{n}" for n in range(1, 15)), *(f"P{n}" for n in range(1, 14)), "H", "send gate", "watchdog"}
+COUNTS = {"T": 13, "W": 8, "R": 14, "P": 13}
+RULES = {*(f"{kind}{n}" for kind, count in COUNTS.items() for n in range(1, count + 1)), "H", "send gate", "watchdog"}
 HOMES = ("ml_connector.engine", "ml_connector")
 TESTS = {
     name for path in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())

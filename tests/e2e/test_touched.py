@@ -33,6 +33,8 @@ def test_a_deleted_document_holds_its_order_until_a_person_decides(scene: Scene)
     assert f"the ERP shows 0 documents under {payment.reference}" in hold.message
     assert _payments(scene) == []
 
+    said = scene.command("decide", "us-store", payment.reference, "right", status=1)
+    assert "the ERP shows no live document" in said.problems, "what is not there is not right"
     scene.command("decide", "us-store", payment.reference, "gone", "--why", "deleted by mistake")
     scene.until(lambda: scene.record(order).get("status") == "synced", lambda: str(scene.record(order)))
     assert [d.reference for d in _payments(scene)] == [f"{payment.reference}-2"]

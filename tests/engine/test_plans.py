@@ -40,6 +40,8 @@ STATEMENTS: dict[str, tuple[TextClause, dict[str, Any]]] = {
             "statuses": ["synced", "synced"],
             "reasons": [None, None],
             "ends": True,
+            "run_age_s": 0.0,
+            "stamp_settles_s": 5.0,
         },
     ),
     "release": (records_sql.RELEASE, {"integration": 1, "kind": "unmapped", "hold_keys": ["tax|7"]}),

@@ -256,6 +256,9 @@ async def test_a_repost_never_overtakes_a_generation_in_flight_or_held(database:
     assert not await postings.send(database, fence, [second], TIMING)
     async with database.transaction() as connection:
         assert await postings.decide(connection, await read(database), State.VOID, why="reversed by hand")
+    assert not await postings.send(database, fence, [second], TIMING), "the lost request may still arrive"
+    await pass_time(database, TIMING.h_s)
+    second = await read(database, second.name)
     assert await postings.send(database, fence, [second], TIMING)
 
 
@@ -379,12 +382,16 @@ async def test_what_was_uncertain_is_counted_once_more_at_twice_h(database: Data
 async def test_the_live_generation_is_the_highest_posted_that_is_not_reversed(database: Database, fence: Fence) -> None:
     await answered(database, fence, State.POSTED)
     await answered(database, fence, State.POSTED, reversal())
+    assert await live(database) == {}, "what is reversed is not live"
     second = await answered(database, fence, State.POSTED, document(Name("S1-O1", 2), "b"))
     await planned(database, fence, document(Name("S1-P9")))
+    assert await live(database) == {"S1-O1": second.name}
+
+
+async def live(database: Database) -> dict[str, Name]:
     async with database.connect() as connection:
         rows = await postings.of_records(connection, 1, "orders", ["1"])
-    live = postings.live_generations(rows.values())
-    assert {reference: row.name for reference, row in live.items()} == {"S1-O1": second.name}
+    return {reference: row.name for reference, row in postings.live_generations(rows.values()).items()}
 
 
 async def test_open_postings_are_those_of_the_records(database: Database, fence: Fence) -> None:
@@ -445,3 +452,35 @@ async def test_a_decision_on_what_has_changed_meanwhile_is_refused(database: Dat
         assert await postings.decide(connection, stale, State.POSTED, why="right as it is")
         assert not await postings.decide(connection, stale, State.VOID, why="gone")
     assert (await read(database)).adopted
+
+
+async def test_what_the_count_holds_and_the_mark_of_its_record_are_one_commit(database: Database, fence: Fence) -> None:
+    """A crash between the two would leave a document before a person, and its record as if all were well."""
+    await answered(database, fence, State.POSTED)
+    await answered(database, fence, State.POSTED, document(Name("S1-O2"), record_key="2"))
+    await new_run(database, "2")
+    await pass_time(database, TIMING.v_s)
+    rows = [await read(database), await read(database, Name("S1-O2"))]
+    assert await postings.count(database, fence, [Counted(rows[0], 0), Counted(rows[1], 1)]) == {r.name for r in rows}
+    statement = text(
+        "SELECT r.key, r.seq, p.state, p.xmin::text = r.xmin::text AS together FROM postings p"
+        " JOIN records r ON r.key = p.record_key ORDER BY r.key"
+    )
+    async with database.connect() as connection:
+        found = (await connection.execute(statement)).all()
+    assert [(r.key, r.seq, r.state, r.together) for r in found] == [("1", 2, "held", True), ("2", 1, "checked", False)]
+
+
+async def test_a_reversal_that_is_gone_is_sent_again(database: Database, fence: Fence) -> None:
+    """What it undid is live in the ERP again: the reversal itself must come back, there is no next generation of it."""
+    await answered(database, fence, State.POSTED)
+    undo = await answered(database, fence, State.POSTED, reversal())
+    async with database.transaction() as connection:
+        assert not await postings.decide(connection, undo, State.PLANNED, why="gone"), "not counted yet: a look-up lags"
+    await pass_time(database, TIMING.v_s)
+    await postings.count(database, fence, [Counted(await read(database, undo.name), 1)])
+    async with database.transaction() as connection:
+        assert await postings.decide(connection, await read(database, undo.name), State.PLANNED, why="gone")
+        original = await read(database)
+        assert not await postings.decide(connection, original, State.PLANNED, why="gone"), "only a reversal comes back"
+    assert await postings.send(database, fence, [await read(database, undo.name)], TIMING)

@@ -64,6 +64,12 @@ def test_two_ids_never_share_a_serial(one: int, other: int) -> None:
     assert int(base36(one), 36) == one
 
 
+def test_packed_and_plain_numbers_never_meet() -> None:
+    """A long ID whose base-36 form is made of decimal digits alone, beside the short ID of those digits."""
+    long_id = int("1234567", 36)
+    assert serial(str(long_id), "short") != serial("1234567", "short")
+
+
 def test_an_overflow_holds_the_order() -> None:
     snapshot = captured(StoreOrder().snapshot(), id="txn_abc")
     assert held(plan(snapshot)).code == "reference_overflow"

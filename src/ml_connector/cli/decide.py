@@ -15,7 +15,7 @@ from ml_connector.connectors.base import Lookup
 from ml_connector.domain.codec import document_from_json
 from ml_connector.engine import postings, records
 from ml_connector.engine.audit import append, entry
-from ml_connector.engine.postings import Posting, State
+from ml_connector.engine.postings import Posting, State, Step
 from ml_connector.engine.records import Lane
 
 
@@ -33,6 +33,7 @@ SAID = {
     Verdict.GONE: "it is not live in the ERP; the next run may post the next generation",
     Verdict.RETRY: "it is tried again, after a look-up as always",
 }
+REVERSAL_GONE = "the reversal is not in the ERP; what it undid is live there, and it is sent again after a look-up"
 
 
 def command(
@@ -46,12 +47,16 @@ def command(
         ),
     ],
     why: Annotated[str, typer.Option(help="For the audit.")] = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="With `right`: although the ERP does not show exactly one live document.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Say what is true of a held document, after looking at it in the ERP.
 
-    Never on a document whose outcome is still unknown: that is looked up, not decided. `gone` is checked against the
-    ERP and refused while a live document stands there, because the next generation would book it twice.
+    Never on a document whose outcome is still unknown: that is looked up, not decided. The ERP is asked first: `gone`
+    is refused while a live document stands there, because the next generation would book it twice; `right` is refused
+    unless exactly one does. A reversal that is gone is sent again under its own reference.
     """
     out = Output(json=json)
 
@@ -62,9 +67,14 @@ def command(
             posting = await _posting(home, found.id, reference.upper())
             if verdict is Verdict.GONE:
                 await _require_gone(engine, posting)
+            if verdict is Verdict.RIGHT and not force:
+                await _require_there(engine, posting)
+            state, said = STATES[verdict], SAID[verdict]
+            if verdict is Verdict.GONE and posting.step is Step.REVERSE:
+                state, said = State.PLANNED, REVERSAL_GONE
             async with home.database.transaction() as connection:
-                reason = f"{user()}: {why or SAID[verdict]}"
-                if not await postings.decide(connection, posting, STATES[verdict], why=reason):
+                reason = f"{user()}: {why or said}"
+                if not await postings.decide(connection, posting, state, why=reason):
                     raise CliError(
                         f"{reference} is {posting.state}; '{verdict}' does not apply to it. Held, refused and posted "
                         "documents can be decided; one whose outcome is unknown is looked up by itself."
@@ -79,7 +89,7 @@ def command(
                 await append(connection, [audited])
             async with home.database.connect() as connection:
                 await records.notify(connection, [Lane(found.id, posting.flow)])
-        out.say(f"{reference}: {SAID[verdict]}. Record {posting.record_key} of {posting.flow} runs again.")
+        out.say(f"{reference}: {said}. Record {posting.record_key} of {posting.flow} runs again.")
         out.result({"reference": reference.upper(), "verdict": str(verdict), "record": posting.record_key})
 
     run(out, work)
@@ -87,17 +97,34 @@ def command(
 
 async def _require_gone(engine: Working, posting: Posting) -> None:
     """The ERP itself must show nothing live under the reference. Raises `CliError`, and what the look-up raises."""
+    live = await _live(engine, posting)
+    if live:
+        raise CliError(
+            f"{posting.name.written} is not gone: the ERP shows it as {', '.join(live)}, not reversed. Posting the "
+            "next generation would book it twice. If it is wrong, reverse it in the ERP first; if it is right and "
+            "held, say `right`.",
+            Exit.FOUND,
+        )
+
+
+async def _require_there(engine: Working, posting: Posting) -> None:
+    """The ERP itself must show the document, live and once. Raises like `_require_gone`."""
+    live = await _live(engine, posting)
+    if len(live) != 1:
+        shown = f"{len(live)} live documents ({', '.join(live)})" if live else "no live document"
+        raise CliError(
+            f"{posting.name.written} is not right as it is: the ERP shows {shown} under this reference. Say `gone` for "
+            "what was deleted or reversed there, or leave one of two. `--force` if you know better than the look-up.",
+            Exit.FOUND,
+        )
+
+
+async def _live(engine: Working, posting: Posting) -> list[str]:
+    """The numbers under which the ERP shows the document now, but for those that are reversed."""
     context = await engine.runtime.context(posting.integration, None)
     document = document_from_json(posting.content)
     stored = (await context.ledger.find([Lookup(document)])).get(document.reference, ())
-    live = [each.number for each in stored if each.reference == document.reference and not each.reversed_by]
-    if live:
-        raise CliError(
-            f"{document.reference} is not gone: the ERP shows it as {', '.join(live)}, not reversed. Posting the next "
-            "generation would book it twice. If it is wrong, reverse it in the ERP first; if it is right and held, say "
-            "`right`.",
-            Exit.FOUND,
-        )
+    return [each.number for each in stored if each.reference == document.reference and not each.reversed_by]
 
 
 async def _posting(home: Opened, integration: int, reference: str) -> Posting:

@@ -6,15 +6,10 @@ import os
 import time
 from collections.abc import Sequence
 
-from sqlalchemy import text
-
 from ml_connector.cli.opened import Opened
 from ml_connector.cli.output import Output
+from ml_connector.engine import records
 
-_STATE = text("""
-SELECT key, status, seq = done_seq AS done, coalesce(hold_kind, '') AS hold, coalesce(last_error, reason, '') AS why
-  FROM records WHERE integration = :integration AND flow = :flow AND key = ANY(CAST(:keys AS text[])) ORDER BY key
-""")
 _REST = frozenset({"synced", "excluded", "held", "dead"})
 _LOOK_EVERY_S = 0.25
 
@@ -28,8 +23,7 @@ async def wait_until_done(
     deadline = time.monotonic() + seconds
     while True:
         async with home.database.connect() as connection:
-            parameters = {"integration": integration, "flow": flow, "keys": list(keys)}
-            rows = (await connection.execute(_STATE, parameters)).all()
+            rows = await records.standings(connection, integration, flow, keys)
         if all(row.status in _REST for row in rows) or time.monotonic() > deadline:
             break
         await asyncio.sleep(_LOOK_EVERY_S)

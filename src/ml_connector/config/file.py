@@ -96,7 +96,7 @@ class FlowEntry(Part):
 
     enabled: bool = True
     poll_s: int = Field(60, ge=1, le=86_400)
-    overlap_s: int = Field(600, ge=0, le=86_400)
+    overlap_s: int = Field(600, ge=30, le=86_400)
 
 
 class RetentionDays(Part):

@@ -222,11 +222,15 @@ class Applier:
             others = [s for s in found if s.reference != document.reference] or [s for s in found if s.reversed_by]
             if others and _is_first(row):
                 target = self._target
-                await adopt_generations(
+                held = await adopt_generations(
                     self._database, self._fence, target.ledger, target.timing, planned[row.name], document, found
                 )
-                unknown = Changed("the target holds documents of this reference that our records do not know")
-                prepared.verdicts[row.name] = unknown
+                unknown = "the target holds documents of this reference that our records do not know"
+                prepared.verdicts[row.name] = (
+                    Changed(unknown)
+                    if held is None
+                    else Stopped("posting_held", row.name.reference, held.error or unknown)
+                )
             elif (judgement := judge(row, document, found, self._target.ledger)) is not None:
                 judged.append((row, judgement))
             else:

@@ -3,6 +3,7 @@
 A system may repeat in its answer what it was sent: its words are kept without our secrets.
 """
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -48,7 +49,8 @@ async def write_outcomes(
                 written.add(record.key)
         if finished:
             await crash.point("finish.commit.b", " ".join(record.key for record in finished))
-            written |= await records.finish(connection, run.lane, run.token, finished, ends=True)
+            age_s = time.monotonic() - run.started
+            written |= await records.finish(connection, run.lane, run.token, finished, ends=True, run_age_s=age_s)
             await crash.point("finish.commit.a", " ".join(record.key for record in finished))
         else:
             await records.end_run(connection, run.integration, run.token)

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ml_connector.connectors.base import Timing
 from ml_connector.engine import postings_sql as sql
+from ml_connector.engine import records
 from ml_connector.engine.database import Database, dump_json
 from ml_connector.engine.masking import known_secrets
 from ml_connector.engine.posting_values import (
@@ -189,9 +190,13 @@ async def absent(database: Database, fence: Fence, postings: Sequence[Posting]) 
 
 
 async def count(database: Database, fence: Fence, counted: Sequence[Counted]) -> set[Name]:
-    """`posted -> checked` (exactly one) or `held`, V after posting; once more at `recount_at` if it was uncertain."""
+    """`posted -> checked` (exactly one) or `held`, V after posting; once more at `recount_at` if it was uncertain.
+
+    The records of what is held are marked in the same transaction: they run, and are held where a person looks.
+    """
     if not counted:
         return set()
+    wrong = [result.posting for result in counted if result.count != 1]
     parameters = {
         **_fence(fence),
         **_versions([result.posting for result in counted]),
@@ -203,7 +208,7 @@ async def count(database: Database, fence: Fence, counted: Sequence[Counted]) ->
             for result in counted
         ],
     }
-    return await _write(database, fence, sql.COUNT, parameters)
+    return await _write(database, fence, sql.COUNT, parameters, marks=wrong)
 
 
 async def hold(database: Database, fence: Fence, posting: Posting, error: str) -> bool:
@@ -305,18 +310,32 @@ def live_generations(postings: Collection[Posting]) -> dict[str, Posting]:
 
 
 async def _write(
-    database: Database, fence: Fence, statement: sql.Statement, parameters: Mapping[str, Any]
+    database: Database,
+    fence: Fence,
+    statement: sql.Statement,
+    parameters: Mapping[str, Any],
+    *,
+    marks: Collection[Posting] = (),
 ) -> set[Name]:
     """A fenced change of postings and, in the same transaction, the wake-up of records that waited for them (P4).
 
     Two statements on purpose: the second must see a record that began to wait while the first was blocked by it.
+    `marks`: the records of those of them that were written are marked too.
     """
     told = {**parameters, **_without_secrets(parameters)}
     async with database.transaction() as connection:
         written = {Name(r.reference, r.generation) for r in await connection.execute(statement, told)}
         if written:
             references = sorted({name.reference for name in written})
+            marked = [posting for posting in marks if posting.name in written]
+            if marked:  # all records of both statements are locked in one order (R13), before the first is changed
+                flows, keys = [p.flow for p in marked], [p.record_key for p in marked]
+                waits = {"references": references, "flows": flows, "keys": keys}
+                await connection.execute(sql.LOCK_RECORDS, {"integration": fence.integration, **waits})
             await connection.execute(sql.WAKE, {"integration": fence.integration, "references": references})
+            for flow in sorted({posting.flow for posting in marked}):
+                keys = {posting.record_key for posting in marked if posting.flow == flow}
+                await records.mark(connection, fence.integration, flow, keys)
     return written
 
 

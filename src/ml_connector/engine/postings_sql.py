@@ -64,8 +64,8 @@ RETURNING p.reference, p.generation
 # `planned -> sending`, all of one request or nothing. What must be true, each by a line below:
 #  - P2: the version is the one read before the look-up, and the row was read after resolve_at, so that the look-up
 #    which found nothing counts (after a refusal, or after a send that was given up);
-#  - P7: a repost only when every lower generation is reversed or void (adjustments add up instead); a reversal
-#    only of what is posted;
+#  - P7: a repost only when every lower generation is reversed, or void and nothing of it can arrive any more
+#    (adjustments add up instead); a reversal only of what is posted;
 #  - P8: an update only when nothing before it is in flight;
 #  - 3.4: the server is the one that has our commits, or H has passed since it changed.
 SEND = text(f"""
@@ -87,7 +87,8 @@ w AS MATERIALIZED (
        SELECT 1 FROM postings b
         WHERE b.integration = p.integration AND b.reference = p.reference AND b.generation < p.generation
           AND CASE p.step
-              WHEN 'create' THEN b.state <> 'void' AND NOT (b.state IN ('posted', 'checked') AND (
+              WHEN 'create' THEN NOT (b.state = 'void' AND coalesce(b.resolve_at <= d.read_at, true))
+                AND NOT (b.state IN ('posted', 'checked') AND (
                 p.kind = 'adjustment' OR EXISTS (
                 SELECT 1 FROM postings x
                  WHERE x.integration = b.integration AND x.reverses_reference = b.reference
@@ -136,7 +137,8 @@ RETURNING p.reference, p.generation
 """)  # noqa: S608
 
 # P6: found by a look-up, at any time; the version is the one read before it. `fingerprint` becomes that of what was
-# found, so that a later amendment starts from the truth.
+# found, so that a later amendment starts from the truth. `resolve_at` stays: what was found may be a stranger's, and
+# our own request still on its way when a person has taken that away.
 FOUND = text(f"""
 WITH {_ALIVE},
 w AS MATERIALIZED (
@@ -150,7 +152,7 @@ w AS MATERIALIZED (
    WHERE p.integration = :integration AND p.state IN ('planned', 'sending', 'uncertain')
    ORDER BY p.reference, p.generation FOR UPDATE OF p)
 UPDATE postings p SET state = w.state, version = p.version + 1, token = :token, number = w.number, stored = w.stored,
-       fingerprint = w.fingerprint, adopted = w.adopted, error = w.error, resolve_at = NULL,
+       fingerprint = w.fingerprint, adopted = w.adopted, error = w.error,
        posted_at = CASE WHEN w.state = 'posted' THEN statement_timestamp() END,
        count_at = CASE WHEN w.state = 'posted' THEN statement_timestamp() + :v_s * interval '1 second' END,
        recount_at = CASE WHEN p.state <> 'planned' THEN p.resolve_at + (p.resolve_at - p.sent_at)
@@ -211,13 +213,14 @@ UPDATE postings p SET state = 'held', version = p.version + 1, token = :token, e
 RETURNING p.reference, p.generation
 """)  # noqa: S608
 
-# A person's decision; never on a posting that is in flight. `planned` keeps resolve_at: absence still has to be proved.
+# A person's decision; never on a posting that is in flight. It keeps resolve_at: absence still has to be proved.
 DECIDE = text("""
 UPDATE postings SET state = :state, version = version + 1, error = :why, count_at = NULL,
        adopted = adopted OR :state = 'posted', number = coalesce(CAST(:number AS text), number),
        posted_at = CASE WHEN :state = 'posted' THEN coalesce(posted_at, statement_timestamp()) ELSE posted_at END
  WHERE integration = :integration AND reference = :reference AND generation = :generation AND version = :version
    AND state = ANY(CASE :state WHEN 'planned' THEN ARRAY['held', 'rejected']
+                                 || CASE step WHEN 'reverse' THEN ARRAY['checked', 'void'] ELSE ARRAY[]::text[] END
                                WHEN 'posted' THEN ARRAY['held']
                                ELSE ARRAY['held', 'checked', 'posted', 'rejected', 'planned'] END)
 RETURNING version
@@ -231,6 +234,15 @@ WITH l AS MATERIALIZED (
      AND token IS NULL AND status <> 'dead' ORDER BY flow, key FOR UPDATE)
 UPDATE records r SET run_at = least(r.run_at, statement_timestamp()), hold_kind = NULL, hold_key = NULL
   FROM l WHERE r.integration = :integration AND r.flow = l.flow AND r.key = l.key AND r.token IS NULL
+""")
+
+# R13: for a transaction that wakes some records and marks others.
+LOCK_RECORDS = text("""
+SELECT 1 FROM records
+ WHERE integration = :integration
+   AND ((hold_kind = 'posting' AND hold_key = ANY(CAST(:references AS text[])))
+        OR (flow, key) IN (SELECT * FROM unnest(CAST(:flows AS text[]), CAST(:keys AS text[]))))
+ ORDER BY flow, key FOR UPDATE
 """)
 
 READ = text(f"""

@@ -27,6 +27,10 @@ REST_S = 5
 DEATHS_TO_PARK = 3
 """Lone runs that must die before a record is parked; more than the crashes that hit one by chance (R7)."""
 
+STAMP_SETTLES_S = 5.0
+"""A source's stamp that is older than this when a run begins is given to no further edit: sources count whole seconds,
+and their clocks may be a few of them ahead or behind."""
+
 DEFECTS_TO_PARK = 8
 """Lone runs that must end in an error of our own before a record is parked."""
 
@@ -168,11 +172,18 @@ async def claim(
 
 
 async def finish(
-    connection: AsyncConnection, lane: Lane, token: int, finished: Sequence[Finished], *, ends: bool = False
+    connection: AsyncConnection,
+    lane: Lane,
+    token: int,
+    finished: Sequence[Finished],
+    *,
+    ends: bool = False,
+    run_age_s: float = 0.0,
 ) -> set[str]:
     """Done, each until its next mark or time. Returns the keys written; the others belong to a later run.
 
-    `ends`: these were the last records of the run, whose row goes in the same commit.
+    `ends`: these were the last records of the run, whose row goes in the same commit. `run_age_s`: the source was read
+    that many seconds ago at the earliest.
     """
     parameters: dict[str, Any] = {
         "integration": lane.integration,
@@ -186,6 +197,8 @@ async def finish(
         "statuses": [str(record.status) for record in finished],
         "reasons": [record.reason for record in finished],
         "ends": ends,
+        "run_age_s": float(run_age_s),
+        "stamp_settles_s": STAMP_SETTLES_S,
     }
     return {row.key for row in await connection.execute(sql.FINISH, parameters)}
 
@@ -347,6 +360,23 @@ async def replay(connection: AsyncConnection, integration: int, flow: str, keys:
     """A person asks for another run, whatever the status; also the only way out of `dead`. Returns the keys found."""
     parameters = {"integration": integration, "flow": flow, "keys": sorted(set(keys))}
     return sorted(row.key for row in await connection.execute(sql.REPLAY, parameters))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a person is told of a record. `hold`: the kind of what it waits for; `why`: its last words."""
+
+    key: str
+    status: str
+    hold: str
+    why: str
+
+
+async def standings(connection: AsyncConnection, integration: int, flow: str, keys: Collection[str]) -> list[Standing]:
+    """Those of `keys` that are known, by key."""
+    parameters = {"integration": integration, "flow": flow, "keys": sorted(set(keys))}
+    rows = await connection.execute(sql.STANDINGS, parameters)
+    return [Standing(row.key, row.status, row.hold, row.why) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

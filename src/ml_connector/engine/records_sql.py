@@ -86,7 +86,8 @@ RETURNING r.key, r.seq, r.want, r.attempts, r.hold_kind, r.suspect, r.token, (SE
 # R1: one UPDATE with a CASE on the current seq; it waits for an uncommitted mark of the row and then sees it. R6: a
 # snapshot older than `want` leaves the record unfinished three times. P1: no record rests while a posting of its own
 # is open, whatever the flow believed. `ends` deletes the run in the same commit; the run row is locked first, as the
-# sweep does, so that the two cannot wait for each other.
+# sweep does, so that the two cannot wait for each other. A stamp so young that the source may still give the same one
+# to another edit is kept as a moment earlier, so that a poll asks once more (`stamps.py`).
 FINISH = text("""
 WITH own AS MATERIALIZED (
   SELECT 1 AS one FROM runs WHERE integration = :integration AND token = :token FOR UPDATE),
@@ -105,7 +106,9 @@ l AS MATERIALIZED (
 done AS (
   UPDATE records r SET token = NULL, attempts = 0, defects = 0, suspect = false, deaths = 0, wakes = true,
        last_error = NULL, hold_kind = NULL, hold_key = NULL, rest_until = NULL, reason = l.reason,
-       stamp = greatest(r.stamp, l.stamp),
+       stamp = greatest(r.stamp, l.stamp - CASE
+         WHEN l.stamp > statement_timestamp() - (:run_age_s + :stamp_settles_s) * interval '1 second'
+         THEN interval '1 microsecond' ELSE interval '0' END),
        (done_seq, done_at, behind, status, run_at) = (
          SELECT CASE WHEN b.behind OR b.unresolved THEN r.done_seq ELSE l.seen END,
                 CASE WHEN b.behind OR b.unresolved THEN r.done_at ELSE statement_timestamp() END,
@@ -228,6 +231,11 @@ UPDATE records r SET seq = r.seq + 1, attempts = 0, defects = 0, deaths = 0, beh
        hold_key = CASE WHEN r.token IS NULL THEN NULL ELSE r.hold_key END,
        run_at = CASE WHEN r.token IS NULL THEN least(r.run_at, statement_timestamp()) END
   FROM l WHERE r.integration = :integration AND r.flow = :flow AND r.key = l.key RETURNING r.key
+""")
+
+STANDINGS = text("""
+SELECT key, status, coalesce(hold_kind, '') AS hold, coalesce(last_error, reason, '') AS why
+  FROM records WHERE integration = :integration AND flow = :flow AND key = ANY(CAST(:keys AS text[])) ORDER BY key
 """)
 
 # Deleting the run row is the fence. Only locked *runs* are skipped; a locked record is waited for, or it would run for

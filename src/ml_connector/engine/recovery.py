@@ -12,7 +12,7 @@ from ml_connector.domain.codec import document_to_json
 from ml_connector.domain.documents import Document, Kind
 from ml_connector.engine import postings
 from ml_connector.engine.database import Database
-from ml_connector.engine.postings import Fence, Found, Name, Planned, State, Step
+from ml_connector.engine.postings import Fence, Found, Name, Planned, Posting, State, Step
 
 
 async def adopt_generations(
@@ -23,8 +23,11 @@ async def adopt_generations(
     planned: Planned,
     document: Document,
     found: Sequence[StoredDocument],
-) -> None:
-    """Writes a posting for every generation in `found`, and for the reversals that undid some of them."""
+) -> Posting | None:
+    """Writes a posting for every generation in `found`, and for the reversals that undid some of them.
+
+    Returns the first that waits for a person, if one does: until that is decided, no further look can help.
+    """
     generations: dict[int, list[StoredDocument]] = {}
     for stored in found:
         generations.setdefault(_generation(stored.reference, document.base_reference), []).append(stored)
@@ -44,6 +47,9 @@ async def adopt_generations(
             reverses=Name(document.base_reference, generation),
         )
         await _adopt(database, fence, ledger, timing, row, reversal, stored)
+    async with database.connect() as connection:
+        rows = await postings.read(connection, fence.integration, [document.base_reference])
+    return next((row for _, row in sorted(rows.items()) if row.state is State.HELD), None)
 
 
 def at_generation(document: Document, generation: int) -> Document:
@@ -109,12 +115,12 @@ async def _reversals(ledger: Ledger, document: Document, generations: Sequence[i
 
 
 def _reversal_of(document: Document, generation: int) -> Document:
-    tag, _, rest = document.base_reference.partition("-")
+    head, _, name = document.base_reference.rpartition("-")  # short form S1-O7, long form BC-S1-7-O
     suffix = f"-{generation}" if generation > 1 else ""
     return replace(
         document,
         kind=Kind.REVERSAL,
-        reference=f"{tag}-X{rest}{suffix}",
+        reference=f"{head}-X{name}{suffix}",
         reverses=document.reference,
         lines=tuple(line.mirrored("mirror of the posted line") for line in document.lines),
     )

@@ -151,6 +151,9 @@ class Sender:
             if earlier.state is State.HELD:
                 message = earlier.error or f"a person must look at {earlier.name.written} in the ERP"
                 return Stopped("posting_held", earlier.name.reference, message)
+            if earlier.state is State.VOID and not earlier.absence_counts:
+                why = f"{earlier.name.written} is gone, but a request for it may still arrive"
+                return Waits("", next_look_s(earlier), why)
         return Changed(str(error))
 
     async def _nothing_written(

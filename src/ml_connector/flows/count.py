@@ -14,7 +14,7 @@ from ml_connector.domain.documents import Document, Kind
 from ml_connector.engine import crash, postings, records
 from ml_connector.engine.postings import Counted, Posting
 from ml_connector.engine.records import Lane
-from ml_connector.engine.runs import Done, Outcome, Run, fence
+from ml_connector.engine.runs import Done, Outcome, Run
 from ml_connector.flows.answers import outcome_of_error
 from ml_connector.flows.context import Context
 from ml_connector.flows.runtime import Runtime
@@ -66,26 +66,13 @@ class CountFlow:
         await crash.point("count.b")
         await postings.count(context.database, run.fence, counted)
         await crash.point("count.a")
-        for result in counted:
-            if result.error:
-                context.story("held", result.posting.record_key, result.posting.name.written, {"error": result.error})
-        await _show_held(context, run, [result.posting for result in counted if result.error])
+        wrong = [result for result in counted if result.error]
+        for result in wrong:
+            context.story("held", result.posting.record_key, result.posting.name.written, {"error": result.error})
+        if wrong:
+            async with context.database.connect() as connection:
+                await records.notify(connection, {Lane(run.integration, result.posting.flow) for result in wrong})
         return len(due)
-
-
-async def _show_held(context: Context, run: Run, wrong: Sequence[Posting]) -> None:
-    """The records of these documents run once more and are held by them: that is where a person looks."""
-    lanes: dict[Lane, list[str]] = {}
-    for posting in wrong:
-        lanes.setdefault(Lane(run.integration, posting.flow), []).append(posting.record_key)
-    if not lanes:
-        return
-    async with context.database.transaction() as connection:
-        await fence(connection, run.fence)
-        for lane, keys in sorted(lanes.items()):
-            await records.mark(connection, lane.integration, lane.flow, sorted(set(keys)))
-    async with context.database.connect() as connection:
-        await records.notify(connection, lanes)
 
 
 async def _find(ledger: Ledger, documents: Sequence[Document]) -> dict[str, Sequence[StoredDocument]]:

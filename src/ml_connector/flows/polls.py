@@ -7,12 +7,11 @@ nothing else (`docs/exactly-once.md`). A poll never decides anything: it marks.
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ml_connector.connectors.base import ChangePage, ReadsCustomers, ReadsOrders
 from ml_connector.connectors.errors import ConnectorError
-from ml_connector.engine import crash, records
+from ml_connector.engine import crash, records, watermarks
 from ml_connector.engine.records import Lane
 from ml_connector.engine.runs import Done, Outcome, Run, fence
 from ml_connector.engine.stamps import newer
@@ -21,14 +20,6 @@ from ml_connector.flows.context import Context
 from ml_connector.flows.runtime import Runtime
 
 POLLED = ("orders", "customers")
-
-READ_WATERMARK = text("SELECT value ->> 'since' FROM watermarks WHERE integration = :integration AND flow = :flow")
-SAVE_WATERMARK = text("""
-INSERT INTO watermarks (integration, flow, value)
-VALUES (:integration, :flow, jsonb_build_object('since', CAST(:since AS text)))
-ON CONFLICT (integration, flow) DO UPDATE SET value = excluded.value, changed_at = statement_timestamp()
- WHERE watermarks.value ->> 'since' < excluded.value ->> 'since'
-""")
 
 
 def first_since(cut_over: date | None, now: datetime) -> datetime:
@@ -78,11 +69,8 @@ class PollFlow:
     async def _since(self, context: Context) -> datetime:
         """The watermark, or where the first poll starts."""
         async with context.database.connect() as connection:
-            parameters = {"integration": context.integration.id, "flow": self._polled}
-            kept = (await connection.execute(READ_WATERMARK, parameters)).scalar()
-        if kept:
-            return datetime.fromisoformat(kept)
-        return first_since(context.policy.posting_cut_over, datetime.now(UTC))
+            kept = await watermarks.read(connection, context.integration.id, self._polled)
+        return kept or first_since(context.policy.posting_cut_over, datetime.now(UTC))
 
     def _changes(self, context: Context, since: datetime) -> AsyncIterator[ChangePage]:
         source = context.store_connector
@@ -99,8 +87,7 @@ class PollFlow:
             marked = await mark_changes(connection, run.integration, self._polled, page)
             await crash.point("watermark.commit.b")
             if page.watermark is not None:
-                parameters = {"integration": run.integration, "flow": self._polled, "since": _text(page.watermark)}
-                await connection.execute(SAVE_WATERMARK, parameters)
+                await watermarks.save(connection, run.integration, self._polled, page.watermark)
         await crash.point("watermark.commit.a")
         if marked:
             async with context.database.connect() as connection:
@@ -120,8 +107,3 @@ async def mark_changes(connection: AsyncConnection, integration: int, flow: str,
     for stamp, keys in sorted(by_stamp.items()):
         await records.mark(connection, integration, flow, sorted(keys), want=stamp)
     return len(unseen) + len(news)
-
-
-def _text(moment: datetime) -> str:
-    """ISO 8601 in UTC with microseconds: texts that compare like the moments they name."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
