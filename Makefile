@@ -9,8 +9,7 @@ TAMPER ?=
 
 FUZZ_SECONDS ?= 600
 
-.PHONY: demo test check crash crash-points fuzz bench clean requirements
-.PHONY: demo test check crash crash-points mutations bench clean requirements
+.PHONY: demo test check crash crash-points mutations fuzz bench clean requirements
 
 .venv/.runtime: requirements/runtime.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv

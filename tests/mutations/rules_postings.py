@@ -69,12 +69,12 @@ RULES = (
     ),
     mutant(
         "P3", "the attempt", SQL, (" AND p.attempt = d.attempt\n", "\n"),
-        red=f"{T}test_a_late_answer_touches_no_later_attempt {MODEL}",
+        red=f"{T}test_a_late_answer_touches_no_later_attempt",
     ),
     mutant(
         "P3", "\"while it is still `sending`\"", SQL,
         ("   WHERE p.integration = :integration AND p.state = 'sending'\n", "   WHERE p.integration = :integration\n"),
-        red=f"{T}test_an_answer_after_the_outcome_is_known_is_refused {MODEL}",
+        red=f"{T}test_an_answer_after_the_outcome_is_known_is_refused",
     ),
     mutant(
         "P4", "the wake-up", POSTINGS, ("        if written:\n            references", "        if written and not told:\n            references"),
@@ -87,7 +87,7 @@ RULES = (
     ),
     mutant(
         "P5", "\"only in `planned` and `rejected`\"", SQL, ("p.state IN ('planned', 'rejected')\n", "p.state <> 'void'\n"),
-        red=f"{T}test_content_changes_only_where_nothing_is_in_flight {MODEL}",
+        red=f"{T}test_content_changes_only_where_nothing_is_in_flight",
     ),
     mutant(
         "P6", "\"at any time\"", SQL, ("p.state IN ('planned', 'sending', 'uncertain')\n",
@@ -109,7 +109,7 @@ RULES = (
     mutant(
         "P7", "\"every lower generation is reversed\"", SQL,
         ("AND NOT (b.state IN ('posted', 'checked') AND (\n                p.kind", "AND b.state = 'void' AND NOT (b.state IN ('posted', 'checked') AND (\n                p.kind"),
-        red=f"{T}test_a_repost_waits_until_its_reversal_is_posted {MODEL}",
+        red=f"{T}test_a_repost_waits_until_its_reversal_is_posted",
     ),
     mutant(
         "P7", "\"posted\" of the reversal", SQL,
@@ -119,7 +119,7 @@ RULES = (
     mutant(
         "P7", "\"a reversal only of what is posted\"", SQL,
         ("AND o.generation = p.reverses_generation AND o.state IN ('posted', 'checked')))", "AND o.generation = p.reverses_generation))"),
-        red=f"{T}test_a_reversal_needs_something_posted {MODEL}",
+        red=f"{T}test_a_reversal_needs_something_posted",
     ),
     mutant(
         "P7", "the reversal in what counts as live", POSTINGS,
@@ -134,7 +134,7 @@ RULES = (
     mutant(
         "P6", "the horizon of our own request beside a stranger's document", SQL,
         ("fingerprint = w.fingerprint, adopted = w.adopted, error = w.error,\n", "fingerprint = w.fingerprint, adopted = w.adopted, error = w.error, resolve_at = NULL,\n"),
-        red=f"engine/test_clock.py::test_what_may_still_arrive_is_not_tried_again {MODEL}",
+        red="engine/test_clock.py::test_what_may_still_arrive_is_not_tried_again",
     ),
     mutant(
         "P8", "\"one in flight\"", SQL, ("WHEN 'update' THEN b.state IN ('sending', 'uncertain', 'held')", "WHEN 'update' THEN false"),
@@ -148,7 +148,7 @@ RULES = (
     mutant(
         "P10", "\"counts from refusal + V\"", SQL,
         ("p.state = 'planned' AND (p.resolve_at IS NULL OR p.resolve_at <= d.read_at)\n", "p.state = 'planned'\n"),
-        red=f"{T}test_after_a_refusal_the_look_up_must_start_v_later {MODEL}",
+        red=f"{T}test_after_a_refusal_the_look_up_must_start_v_later",
     ),
     mutant(
         "P11", "the count", SQL,
@@ -163,7 +163,7 @@ RULES = (
     ),
     mutant(
         "P11", "\"exactly one\"", POSTINGS, ("[result.count == 1 for result in counted]", "[result.count >= 1 for result in counted]"),
-        red=f"{T}test_the_count_waits_for_v_and_holds_anything_but_one {MODEL}",
+        red=f"{T}test_the_count_waits_for_v_and_holds_anything_but_one",
     ),
     mutant(
         "P11", "\"once more at `sent_at + 2H`\"", SQL,
@@ -205,7 +205,7 @@ RULES = (
     ),
     mutant(
         "H", "the horizon itself (T only)", "engine/postings.py", ("        \"h_s\": timing.h_s,\n", "        \"h_s\": timing.t_s,\n"),
-        red=f"{T}test_a_document_goes_from_planned_to_checked {MODEL}",
+        red=f"{T}test_a_document_goes_from_planned_to_checked",
     ),
     mutant(
         "send gate", "the comparison of the server", SQL, ("   WHERE c.system_identifier = s.system_identifier::text\n", "   WHERE true\n"),

@@ -89,7 +89,7 @@ RULES = (
     mutant(
         "R5", "the comparison of the epoch", SQL,
         ("SELECT epoch <> :epoch AS moved FROM integrations", "SELECT CAST(:epoch AS bigint) < 0 AS moved FROM integrations"),
-        red=f"{T}test_a_mapping_saved_between_plan_and_hold_is_not_missed {MODEL}",
+        red=f"{T}test_a_mapping_saved_between_plan_and_hold_is_not_missed",
     ),
     mutant(
         "R5", "the lock that the releaser takes too", SQL,
@@ -107,7 +107,7 @@ RULES = (
     ),
     mutant(
         "R6", "another run for a snapshot that is too old", SQL, ("coalesce(l.stamp < r.want AND r.behind < 3, false)", "false"),
-        red=f"{T}test_a_snapshot_older_than_the_mark_runs_again_three_times_then_rests {MODEL}",
+        red=f"{T}test_a_snapshot_older_than_the_mark_runs_again_three_times_then_rests",
     ),
     mutant(
         "R6", "the end of it after three", SQL, ("l.stamp < r.want AND r.behind < 3, false", "l.stamp < r.want, false"),
@@ -121,17 +121,17 @@ RULES = (
     ),
     mutant(
         "R6", "the second look at a stamp that is too young", SQL, ("THEN interval '1 microsecond'", "THEN interval '0'"),
-        red=f"engine/test_stamps.py::test_a_stamp_of_the_moment_of_our_read_is_read_once_more {MODEL}",
+        red="engine/test_stamps.py::test_a_stamp_of_the_moment_of_our_read_is_read_once_more",
     ),
     mutant(
         "R7", "\"alone\"", SQL, ("CASE WHEN head THEN n = 1 ELSE NOT suspect END", "true"),
-        red=f"{T}test_a_batch_that_died_runs_one_by_one_and_only_lone_deaths_park {MODEL}",
+        red=f"{T}test_a_batch_that_died_runs_one_by_one_and_only_lone_deaths_park",
     ),
     mutant(
         "R7", "\"only lone deaths count\"", SQL, ("deaths = r.deaths + l.lone::int", "deaths = r.deaths + 1"),
         ("status = CASE WHEN l.lone AND r.deaths + 1", "status = CASE WHEN r.deaths + 1"),
         ("run_at = CASE WHEN l.lone AND r.deaths + 1", "run_at = CASE WHEN r.deaths + 1"),
-        red=f"engine/test_worker.py::test_a_record_that_kills_its_worker_is_parked_and_its_neighbours_are_not {MODEL}",
+        red="engine/test_worker.py::test_a_record_that_kills_its_worker_is_parked_and_its_neighbours_are_not",
     ),
     mutant(
         "R7", "the suspicion", SQL, ("UPDATE records r SET token = NULL, suspect = true, deaths",
@@ -175,7 +175,7 @@ RULES = (
     mutant(
         "R12", "\"not by a mark\"", SQL,
         (f"run_at = CASE WHEN {NOT_DEAD}\n", f"run_at = CASE WHEN {NOT_DEAD.replace(chr(32) + 'AND r.status <> ' + repr('dead'), '')}\n"),
-        red=f"{T}test_marks_on_a_dead_record_are_counted_and_only_a_replay_runs_it {MODEL}",
+        red=f"{T}test_marks_on_a_dead_record_are_counted_and_only_a_replay_runs_it",
     ),
     mutant(
         "R12", "\"not by a release\"", SQL, ("     AND token IS NULL AND status <> 'dead'\n", "     AND token IS NULL\n"),
@@ -188,7 +188,7 @@ RULES = (
     ),
     mutant(
         "R12", "the way out", SQL, ("run_at = CASE WHEN r.token IS NULL THEN least(r.run_at, statement_timestamp()) END", "run_at = r.run_at"),
-        red=f"{T}test_marks_on_a_dead_record_are_counted_and_only_a_replay_runs_it {MODEL}",
+        red=f"{T}test_marks_on_a_dead_record_are_counted_and_only_a_replay_runs_it",
     ),
     mutant(
         "R13", "\"sorted\"", SQL,
@@ -218,6 +218,6 @@ RULES = (
     mutant(
         "R14", "the suspicion that was there", SQL,
         ("suspect = r.suspect AND :keeps_suspicion,", "suspect = r.suspect AND NOT :keeps_suspicion,"),
-        red=f"{T}test_handing_back_keeps_suspicion_and_a_normal_end_clears_it {MODEL}",
+        red=f"{T}test_handing_back_keeps_suspicion_and_a_normal_end_clears_it",
     ),
 )
