@@ -4,6 +4,7 @@ Numbers with a fraction become `Decimal`, never float; whole numbers with a lead
 numbers are often written so; dates stay text. A key given twice is an error, as is anything that is not plain data.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -18,6 +19,8 @@ LARGEST = 5_000_000
 """Characters of a file at most."""
 
 _NODES = 500_000  # after aliases are expanded: a file of a few lines can name billions
+_OPEN_BRACKETS = 200
+_BRACKETS = re.compile(r"[\[\]{}]")
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -42,6 +45,8 @@ def read_source(text: str, file: str) -> Source:
     """Raises `ConfigError` with the place of a syntax error."""
     if len(text) > LARGEST:
         raise ConfigError([Problem(file, 1, 1, "", f"the file is larger than {LARGEST} characters")])
+    if _is_too_deep(text):
+        raise ConfigError([Problem(file, 1, 1, "", "brackets are nested too deep, or one is not closed")])
     try:
         yaml: Any = YAML(typ="safe", pure=True)
         node: Any = yaml.compose(text)
@@ -61,6 +66,16 @@ def read_source(text: str, file: str) -> Source:
     if reader.problems:
         raise ConfigError(reader.problems)
     return Source(file, data, reader.places)
+
+
+def _is_too_deep(text: str) -> bool:
+    """Asked before parsing: the scanner looks at every open bracket again for every new one."""
+    depth = 0
+    for bracket in _BRACKETS.finditer(text):
+        depth = depth + 1 if bracket.group() in "[{" else max(0, depth - 1)
+        if depth > _OPEN_BRACKETS:
+            return True
+    return False
 
 
 class _Reader:
