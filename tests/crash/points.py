@@ -138,7 +138,7 @@ def _whole() -> Iterator[Story]:
         yield early_look(rule)
     yield moved()
     yield crowd("crowd-of-two", "send.body_out#2")
-    yield crowd("crowd-of-three", "sending.commit.a#2", "resolve.commit.a", "posted.commit.a")
+    yield crowd("crowd-of-three", "sending.commit.a#2", "posted.commit.b", "posted.commit.a")
     for way in WAYS.values():
         if not (way.after or way.after_edits):
             yield server_killed(way)
