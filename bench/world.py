@@ -193,6 +193,7 @@ def _configuration(store: Announced, erp: Announced) -> Any:
         "orders": {"enabled": True, "poll_s": NEVER_S, "overlap_s": 600},
         "customers": {"enabled": False},  # new customers are created with their orders; their own flow is another one
     }
+    integration["reconcile"] = {"enabled": False}  # whatever the hour is
     integration["policy"]["posting.cut_over"] = "2020-01-01"
     return content
 
