@@ -4,6 +4,7 @@ import json
 import urllib.request
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from collections.abc import Mapping as Map
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import Any
 
 from ml_connector.connectors.base import Settings, StoredDocument, StoredLine
 from ml_connector.connectors.bigcommerce.wire import snapshot_from
-from ml_connector.connectors.s4hana.settings import read_settings
+from ml_connector.connectors.s4hana.settings import S4Settings, read_settings
 from ml_connector.connectors.s4hana.stored import differences
 from ml_connector.domain.documents import Document, Documents, Kind
 from ml_connector.domain.mapping import Mapping
@@ -79,12 +80,28 @@ def complaints(
 
     `older`: mappings that were in force before; what was posted under them stands.
     """
-    snapshots, documents, partners = orders_in(store), documents_in(erp), partners_in(erp)
+    sides = orders_in(store), documents_in(erp), partners_in(erp)
+    return found_wrong(*sides, mapping=mapping, policy=policy, settings=settings, older=older)
+
+
+def found_wrong(
+    snapshots: Sequence[OrderSnapshot],
+    documents: Sequence[StoredDocument],
+    partners: Map[str, Sequence[str]],
+    *,
+    mapping: Mapping,
+    policy: Policy,
+    settings: Settings,
+    older: Sequence[Mapping] = (),
+) -> list[str]:
+    """The same of what was read already."""
     found = [f"{count} documents under {name}" for name, count in _references(documents).items() if count > 1]
     found += [f"{len(numbers)} partners under {name}" for name, numbers in partners.items() if len(numbers) > 1]
     result = tie_out(snapshots, documents, policy=policy, tables=mapping, held={})
     found += [difference.text for difference in result.found]
     found += [f"{currency} differs by {amount}" for currency, amount in result.differences.items() if amount]
+    live = {d.reference: d for d in documents if not d.reversed_by and not d.reverses}
+    erp = read_settings(settings)
     accounts = {name.split("-C")[-1]: numbers[0] for name, numbers in partners.items()}
     for snapshot in snapshots:
         plans = [
@@ -93,7 +110,7 @@ def complaints(
             if isinstance(plan := plan_order(snapshot, tables, policy, Facts(customer_accounts=accounts)), Documents)
         ]
         for reference in dict.fromkeys(reference for plan in plans for reference in plan):
-            found += _inexact([plan[reference] for plan in plans if reference in plan], documents, settings)
+            found += _inexact([plan[reference] for plan in plans if reference in plan], live, erp)
     return found
 
 
@@ -101,7 +118,7 @@ def _references(documents: Iterable[StoredDocument]) -> Counter[str]:
     return Counter(document.reference for document in documents)
 
 
-def _inexact(wanted: Sequence[Document], documents: Iterable[StoredDocument], settings: Settings) -> list[str]:
+def _inexact(wanted: Sequence[Document], live: Map[str, StoredDocument], erp: S4Settings) -> list[str]:
     """Where the live generation of a document is not, line by line, what a plan from nothing says.
 
     `wanted`: the one document as each mapping asks for it, the present one first; it must be one of them in full.
@@ -109,12 +126,10 @@ def _inexact(wanted: Sequence[Document], documents: Iterable[StoredDocument], se
     reference = wanted[0].reference
     if wanted[0].kind is Kind.CUSTOMER:
         return []
-    live = {d.reference: d for d in documents if not d.reversed_by and not d.reverses}
     under = [reference, *(f"{reference}-{generation}" for generation in range(2, 10))]
     stored = [live[name] for name in under if name in live]
     if len(stored) != 1:
         return [f"{len(stored)} live documents for {reference}"]
-    erp = read_settings(settings)
     wrong = [differences(document, stored[0], erp) for document in wanted]
     return [] if not all(wrong) else [f"{stored[0].reference}: {words}" for words in wrong[0]]
 

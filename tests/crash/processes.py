@@ -13,7 +13,7 @@ from typing import Any
 from ml_connector.engine import crash
 from tests.crash.nursery import Born, Nursery
 
-PATIENCE_S = 120.0
+PATIENCE_S = 180.0
 PROGRAM = [sys.executable, "-m", "ml_connector.cli.main"]
 
 
@@ -27,7 +27,8 @@ def until(condition: Callable[[], bool], otherwise: Callable[[], str], patience_
 
 
 class Process:
-    """One command of ours. `crash_at`: rules as in `ML_CONNECTOR_CRASH`. `nursery`: forked there, which is quicker."""
+    """One command of ours. `crash_at`: rules as in `ML_CONNECTOR_CRASH`. `nursery`: forked there, which is quicker.
+    `through`: a command that becomes ours, e.g. `ip netns exec`."""
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class Process:
         crash_at: str = "",
         *,
         nursery: Nursery | None = None,
+        through: tuple[str, ...] = (),
     ) -> None:
         crash.parse(crash_at)  # a rule with a typing error would be a test that cannot fail
         self.name = name
@@ -48,7 +50,10 @@ class Process:
             self._child = nursery.start(arguments, given, self._log)
             return
         with self._log.open("ab") as log:
-            self._child = subprocess.Popen([*PROGRAM, *arguments], env=given, stdout=log, stderr=log)
+            # A group of its own: Ctrl-C at the terminal is for who started it, and who started it ends it.
+            self._child = subprocess.Popen(
+                [*through, *PROGRAM, *arguments], env=given, stdout=log, stderr=log, process_group=0
+            )
 
     # -------------------------------------------------------------- how it ended
 
@@ -59,6 +64,11 @@ class Process:
     @property
     def running(self) -> bool:
         return self._child.poll() is None
+
+    @property
+    def status(self) -> int | None:
+        """How it ended: the exit status, or minus the signal; None while it runs."""
+        return self._child.poll()
 
     def died_at(self, point: str, by: signal.Signals = signal.SIGKILL) -> None:
         """Waits for the end: by this signal (the wait status says so), at this point (the crash log says so)."""
@@ -105,11 +115,18 @@ class Process:
 
     def reached(self) -> list[str]:
         """Points at which a rule fired, in order."""
+        return [line["point"] for line in self._fired()]
+
+    def reached_at(self) -> float:
+        """When a rule fired last, in seconds of the epoch."""
+        return float(self._fired()[-1]["at"])
+
+    def _fired(self) -> list[dict[str, Any]]:
         if not self._crash_log.exists():
             return []
         lines: list[dict[str, Any]] = [json.loads(line) for line in self._crash_log.read_text().splitlines()]
         assert all(line["pid"] == self._child.pid for line in lines), "another process has written this crash log"
-        return [line["point"] for line in lines]
+        return lines
 
     def said(self) -> str:
         """The end of its log, for the message of a failed test."""

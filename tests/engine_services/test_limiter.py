@@ -234,6 +234,16 @@ async def test_a_silent_throttle_halves_the_rate_for_everybody_once(database: Da
     await other.close()
 
 
+async def test_a_throttle_that_says_when_to_come_again_does_not_halve_the_rate(database: Database) -> None:
+    limiter = PostgresLimiter(database, 1, 4)
+    async with limiter.slot():
+        pass
+    await limiter.observe(throttled_for_s=0.1)
+    assert limiter.pace.rate is None
+    assert await scalar(database, "SELECT rate FROM limits") is None
+    await limiter.close()
+
+
 async def test_a_quota_that_runs_low_keeps_the_catalogue_back_and_lets_orders_go(database: Database) -> None:
     limiter = PostgresLimiter(database, 1, 4)
     async with limiter.slot():

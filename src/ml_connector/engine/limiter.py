@@ -181,7 +181,9 @@ class PostgresLimiter:
             return
         for_s = min(PAUSE_MAX_S, SILENT_PAUSE_S if throttled_for_s is None else max(0.0, throttled_for_s))
         self.pace.pause(now + for_s)
-        rate = self.pace.halved(now) if self.pace.quota is None else None
+        # Figures of any kind say when to come again; only a throttle without any makes us guess.
+        silent = throttled_for_s is None and self.pace.quota is None
+        rate = self.pace.halved(now) if silent else None
         if rate is not None and (self.pace.rate is None or now - self.pace.rate.at > 1.0):
             self.pace.rate = Rate(rate, now)
         with suppress(SQLAlchemyError, OSError):  # the others learn by a throttle of their own

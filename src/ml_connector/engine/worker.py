@@ -25,7 +25,7 @@ from ml_connector.engine import crash, gate, records
 from ml_connector.engine.database import TROUBLE, Database, is_contention, is_outage
 from ml_connector.engine.ending import write_outcomes
 from ml_connector.engine.records import Claim, Lane
-from ml_connector.engine.runs import LEASE_S, RUN_LIMIT_S, Again, Flow, Heartbeat, Outcome, Run
+from ml_connector.engine.runs import LEASE_S, RUN_LIMIT_S, Again, Fenced, Flow, Heartbeat, Outcome, Run
 
 log = structlog.get_logger()
 
@@ -297,6 +297,8 @@ class Worker:
                 self._heartbeat.note_outage()
             await asyncio.sleep(self._pace.poll_s)
             return {}, None
+        if isinstance(error, Fenced):
+            return {}, None  # taken over, noticed by the flow before the heartbeat; nothing it writes would stand
         if error is not None:
             self.counters.defects += 1
             log.error("flow.defect", keys=run.keys, exc_info=error)

@@ -35,8 +35,9 @@ class SandboxProcess:
     def __init__(self, systems: Sequence[str], *, options: Sequence[str] = (), log: Path | None = None) -> None:
         command = [sys.executable, "-m", "ml_connector.sandbox", *systems, "--json", *options]
         self._log = None if log is None else log.open("ab")
+        # A group of its own: Ctrl-C at the terminal is for who started it, who may still want to count its state.
         self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command, stdout=subprocess.PIPE, stderr=self._log or subprocess.PIPE
+            command, stdout=subprocess.PIPE, stderr=self._log or subprocess.PIPE, process_group=0
         )
         announced = self._first_line()
         self.pid: int = announced["pid"]
