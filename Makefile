@@ -42,7 +42,7 @@ crash-points: .venv/.dev
 	@ML_CONNECTOR_CRASH_LONG=1 $(BIN)/python -m pytest -m crash tests/crash/test_points.py $(ARGS)
 
 crash: .venv/.dev
-	@ML_CONNECTOR_CRASH_LONG=1 $(BIN)/python -m pytest -m crash tests/crash $(ARGS)
+	@$(BIN)/python -m tests.crash.long $(ARGS)
 
 fuzz: .venv/.fuzz
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m fuzz $(ARGS)

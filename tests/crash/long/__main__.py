@@ -16,6 +16,7 @@ from tests.crash.long.run import Found, LongRun, Wishes
 from tests.crash.long.scene import TEMPLATE, LongCase, LongStage, Server, free_port
 from tests.crash.long.show import Show
 from tests.crash.long.verdict import verdict_on
+from tests.crash.nursery import Nursery
 
 PAGE = Path(__file__).parents[3] / "docs" / "crash-report.md"
 INTERRUPTED = 130
@@ -50,7 +51,10 @@ def _run(wishes: Wishes, show: Show, keep: Path | None) -> Found:
         server = Server(home)
         stack.callback(server.close)
         port = free_port()
-        stage = LongStage(server.url, TEMPLATE, home, webhook_url=f"http://127.0.0.1:{port}/hooks/web-store")
+        nursery = Nursery()
+        stack.callback(nursery.close)
+        hooks = f"http://127.0.0.1:{port}/hooks/web-store"
+        stage = LongStage(server.url, TEMPLATE, home, webhook_url=hooks, nursery=nursery)
         stack.callback(stage.close)
         case = LongCase(stage, home, port)
         stack.callback(case.end)

@@ -10,7 +10,7 @@ from typing import Any
 from tests.crash import books
 from tests.crash.long.scene import LongCase
 
-CHUNK = 20
+CHUNK = 10
 CUSTOMERS = 40
 DEEDS_PER_ORDER = 0.15
 _REFUNDS = {"JPY": "100", "KWD": "0.500"}

@@ -38,7 +38,7 @@ POINTS: Mapping[str, At] = {
         "sometimes",
     ),
 }  # fmt: skip
-_NTH = {"often": (2, 16), "sometimes": (1, 3)}
+_NTH = {"often": (3, 24), "sometimes": (1, 3)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ FIRST: Sequence[Strike] = (
 def allowed(finished: int) -> int:
     """Strikes at random moments so far, for so many orders finished: work that dies must come to an end in between,
     for what died runs alone afterwards (R7). Strikes at points come with the work by themselves."""
-    return 2 + finished // 12
+    return 2 + finished // 25
 
 
 def next_strike(draw: random.Random) -> Strike:

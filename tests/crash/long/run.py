@@ -17,7 +17,7 @@ from tests.crash.long.verdict import Looked, Struck, Verdict, faults_done, looke
 from tests.crash.processes import until
 
 TICK_S = 0.15
-BACKLOG = 40
+BACKLOG = 30
 LOOK_EVERY_S = 1.0
 SERVER_AWAY_S = (0.5, 3.0)
 SETTLE_S = 600.0
