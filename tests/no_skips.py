@@ -1,33 +1,31 @@
-"""Fails when a contract or golden test was skipped: `python tests/no_skips.py JUNIT_XML`.
+"""Fails when a test was skipped that must run: `python tests/no_skips.py JUNIT_XML`.
 
-Those tests skip themselves where the vendors' contracts or the worked examples are not at hand; where they must be,
-a skip is a failure. An example whose target is an ERP of a later release is skipped by name (`sales style`): allowed.
+Tests skip themselves where something of the machine is missing: the vendors' contracts, the worked examples. Where they
+must be at hand, a skip is a failure. Allowed by name: examples whose target is an ERP of a later release, and machines
+on which network namespaces cannot be made (workers on several machines).
 """
 
 import sys
 import xml.etree.ElementTree as ET
 
-ALLOWED = "sales style"
+ALLOWED = ("sales style", "network namespaces cannot be made here")
 
 
 def main(path: str) -> int:
     cases = list(ET.parse(path).iter("testcase"))
+    skips = [(case, skip.get("message") or "") for case in cases for skip in case.iter("skipped")]
+    refused = [(case, why) for case, why in skips if not any(name in why for name in ALLOWED)]
+    for case, why in refused:
+        print(f"skipped, but must run: {case.get('classname')}.{case.get('name')}: {why}")
+    for case, why in skips:
+        if ALLOWED[1] in why:
+            print(f"skipped, as it may be: {case.get('classname')}.{case.get('name')}: {why}")
     watched = [
-        c
-        for c in cases
-        if "contract" in c.get("classname", "") or "golden" in (c.get("classname", "") + c.get("name", ""))
+        c for c in cases if any(word in f"{c.get('classname')}.{c.get('name')}" for word in ("contract", "golden"))
     ]
-    skipped = [
-        f"{case.get('classname')}.{case.get('name')}: {skip.get('message')}"
-        for case in watched
-        for skip in case.iter("skipped")
-        if ALLOWED not in (skip.get("message") or "")
-    ]
-    for line in skipped:
-        print(f"skipped, but must run: {line}")
     if not watched:
         print("no contract or golden test ran")
-    return 1 if skipped or not watched else 0
+    return 1 if refused or not watched else 0
 
 
 if __name__ == "__main__":
