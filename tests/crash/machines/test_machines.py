@@ -13,6 +13,7 @@ import pytest
 
 from tests.crash.machines.network import Network, NoNamespaces, network
 from tests.crash.machines.scene import LinkedCase, LinkedServer, LinkedStage
+from tests.crash.processes import until
 from tests.crash.stories import Shop, at_post
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(900)]
@@ -70,6 +71,8 @@ def test_a_machine_is_cut_off_with_a_posting_under_way_and_comes_back(case: Link
 def test_machines_lose_their_lines_in_turn_under_a_crowd_of_orders(case: LinkedCase) -> None:
     shop = Shop.open(case)
     workers = [case.worker_on(machine) for machine in (1, 2, 3)]
+    for worker in workers:  # one that is cut off before it has begun ends, and says why
+        until(lambda worker=worker: "worker.started" in worker.said(), worker.said)
     for machine, lines in ((1, ("database",)), (2, ("erp",)), (3, ("database", "store", "erp"))):
         case.place("paid", guest=False, orders=4)
         posts = case.posts()
