@@ -101,12 +101,18 @@ class LongCase(Case):
 
     def unsettled(self) -> list[str]:
         """Orders that wait for their money are settled: nothing of them is to be booked yet. A note in the store whose
-        answer was lost waits for minutes before it is written again (P9); it is no document."""
-        return [
+        answer was lost waits for minutes before it is written again (P9); it is no document. A document that is still
+        to be counted, be it once more at 2H, is not settled."""
+        counts = self.query(
+            "SELECT reference || ' ' || generation || ' is to be counted' AS what FROM postings"
+            " WHERE state = 'checked' AND count_at > now()"
+        )
+        known = [
             words
             for words in super().unsettled()
             if WAITS_FOR_MONEY not in words and not words.startswith("write_back ")
         ]
+        return [*known, *(row["what"] for row in counts)]
 
     def waiting_for_money(self) -> int:
         """Authorised and not captured: held under that name."""

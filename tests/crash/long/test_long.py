@@ -51,6 +51,12 @@ class Started:
         assert lines, self.words()
         return json.loads(lines[-1])
 
+    def end(self) -> None:
+        """Whatever it is doing."""
+        if self.child.poll() is None:
+            os.killpg(self.child.pid, signal.SIGINT)
+        self.child.wait()
+
     def words(self) -> str:
         return self.said.read_text()[-4000:]
 
@@ -65,9 +71,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Started, St
     )
     yield started
     for each in started:
-        if each.child.poll() is None:
-            os.killpg(each.child.pid, signal.SIGINT)
-        each.child.wait()
+        each.end()
 
 
 def test_nothing_is_doubled_or_missing_after_kills_stops_faults_and_a_dead_server(
@@ -100,19 +104,18 @@ def test_a_document_that_somebody_deletes_in_the_erp_turns_the_verdict_red(runs:
 
 def test_an_interrupted_run_says_so_and_leaves_no_process_behind(tmp_path: Path) -> None:
     started = Started.of(tmp_path / "run", ["--orders", "400", "--seed", "13"])
-    below: list[psutil.Process] = []
-
-    def workers_run() -> bool:
-        below[:] = psutil.Process(started.child.pid).children(recursive=True)
-        return any("worker" in " ".join(each.cmdline()) for each in below if each.is_running())
-
-    until(workers_run, started.words)
-    os.killpg(started.child.pid, signal.SIGINT)  # as Ctrl-C at a terminal
-    found = started.figures()
+    try:
+        until(lambda: "placed" in started.words() or started.child.poll() is not None, started.words)
+        below = psutil.Process(started.child.pid).children(recursive=True)
+        assert len(below) > 3, "no sandbox, nursery and workers"
+        os.killpg(started.child.pid, signal.SIGINT)  # as Ctrl-C at a terminal
+        found = started.figures()
+    finally:
+        started.end()
     assert started.child.returncode == 130, started.words()
     assert found["interrupted"] is True
     assert found["clean"] is False
-    assert found["duplicates"] == 0, "counted all the same"
+    assert found["duplicates"] == 0, "it was not counted"
     assert not [each for each in below if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
     assert not started.report.exists()
 
