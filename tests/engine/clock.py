@@ -1,7 +1,8 @@
 """A database whose clock stands still until a test moves it: every statement of ours asks `statement_timestamp()`.
 
 A function of that name in a schema that is searched first takes the place of the server's own. So H, V, leases and
-back-offs are passed in an instant and to the microsecond, and the clock of this process is visibly another one.
+back-offs are passed in an instant and to the microsecond, and the clock of this process is visibly another one. Chance
+stands still as well (`random()`), so that a back-off is the mean of its jitter and an example can be repeated.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ CREATE TABLE steered.clock (now timestamptz NOT NULL);
 INSERT INTO steered.clock VALUES ('{start}');
 CREATE FUNCTION steered.statement_timestamp() RETURNS timestamptz STABLE LANGUAGE sql
   AS 'SELECT now FROM steered.clock';
+CREATE FUNCTION steered.random() RETURNS float8 VOLATILE LANGUAGE sql AS 'SELECT 0.5::float8';
 ALTER DATABASE "{name}" SET search_path = steered, pg_catalog, public;
 """
 
