@@ -1,18 +1,28 @@
 """The customers flow beside orders that create the same customer: nothing is called done that is in doubt."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from ml_connector.connectors.base import Lookup, Outgoing, Permit, PostResult, StoredDocument
+from ml_connector.connectors.errors import Unreachable
 from ml_connector.domain.customers import Customer
 from ml_connector.domain.orders import Address
+from ml_connector.engine.database import Database
+from ml_connector.engine.outcomes import Applied, Changed
 from ml_connector.engine.runs import Done, Hold
 from ml_connector.flows.customers import CustomersFlow
-from tests.exactly_once.desk import Desk
+from tests.exactly_once.desk import Books, Desk
 from tests.exactly_once.shop import Room, Shop
 from tests.planning.store import StoreOrder, captured, documents, plan
 
 CREATED, *_ = documents(plan(captured(StoreOrder(customer=4711).snapshot())))
+ELSEWHERE = replace(CREATED, text="as another order shows it", source_digest="another")
+assert CREATED.party is not None
+COMPANY = replace(CREATED, party=replace(CREATED.party, is_company=True))
 KEY = "4711"
 NOW = datetime(2026, 3, 5, tzinfo=UTC)
 
@@ -59,3 +69,71 @@ async def test_a_customer_that_waits_for_a_person_is_held(desk: Desk, shop: Shop
     assert isinstance(outcome, Hold), outcome
     assert (outcome.kind, outcome.key) == ("posting_held", "S1-C4711")
     assert "two partners" in outcome.message
+
+
+class SlowBooks(Books):
+    """An ERP that answers a look-up when it is told to, and one that cannot be reached."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = asyncio.Semaphore(0)
+        self.is_asked = asyncio.Semaphore(0)
+        self.away = False
+
+    async def find(self, lookups: Sequence[Lookup]) -> Mapping[str, Sequence[StoredDocument]]:
+        self.is_asked.release()
+        await self.answers.acquire()
+        return await super().find(lookups)
+
+    async def post(self, outgoing: Sequence[Outgoing], permit: Permit) -> Sequence[PostResult]:
+        if self.away:
+            raise Unreachable("nobody listens")
+        return await super().post(outgoing, permit)
+
+
+async def test_a_new_customer_of_two_orders_is_sent_by_whoever_comes_first(database: Database) -> None:
+    """Both runs plan it, each from its own order; the second must not take the first one's licence away."""
+    books = SlowBooks()
+    desk = Desk(database, books)
+    first, second = await desk.claim("1"), await desk.claim("2")
+    sends = asyncio.create_task(desk.apply(first, CREATED))
+    await books.is_asked.acquire()
+    comes_late = asyncio.create_task(desk.apply(second, ELSEWHERE))
+    await books.is_asked.acquire()
+    books.answers.release()
+    assert isinstance(await sends, Applied)
+    books.answers.release()
+    assert isinstance(await comes_late, Changed)
+    assert books.references() == ["S1-C4711"]
+    assert (await desk.one("SELECT content ->> 'text' AS text FROM postings")).text == CREATED.text
+
+
+async def test_the_second_run_sends_what_the_first_has_planned(database: Database) -> None:
+    """It holds the licence as well as the other: what it sends is what the row says."""
+    books = SlowBooks()
+    desk = Desk(database, books)
+    first, second = await desk.claim("1"), await desk.claim("2")
+    comes_late = asyncio.create_task(desk.apply(first, CREATED))
+    await books.is_asked.acquire()
+    sends = asyncio.create_task(desk.apply(second, COMPANY))
+    await books.is_asked.acquire()
+    books.answers.release()
+    books.answers.release()
+    results = [await comes_late, await sends]
+    assert sorted(type(result).__name__ for result in results) == ["Applied", "Changed"]
+    [(_, fingerprint)] = books.stored
+    assert fingerprint == CREATED.fingerprint != COMPANY.fingerprint
+
+
+async def test_a_customer_that_nobody_has_in_hand_any_more_is_sent_as_the_next_order_shows_it(
+    database: Database,
+) -> None:
+    books = SlowBooks()
+    desk = Desk(database, books)
+    books.answers.release()
+    books.answers.release()
+    books.away = True
+    await desk.run("1", CREATED)
+    books.away = False
+    assert isinstance(await desk.run("2", ELSEWHERE), Applied)
+    assert (await desk.one("SELECT content ->> 'text' AS text FROM postings")).text == ELSEWHERE.text

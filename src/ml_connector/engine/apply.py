@@ -71,6 +71,7 @@ class Applier:
         self._target = target
         self._sender = sender
         self._refused: set[Name] = set()
+        self._shared: set[Name] = set()
 
     # -------------------------------------------------------------- unknown outcomes first (P1)
 
@@ -191,6 +192,8 @@ class Applier:
         await crash.point("posting.planned.b")
         rows = await self._rows(planned)
         await crash.point("posting.planned.a")
+        for name in self._shared:
+            prepared.documents[name] = document_from_json(rows[name].content)
         wanted: list[Posting] = []
         for name, row in rows.items():
             verdict = _standing(row, planned[name])
@@ -288,12 +291,30 @@ class Applier:
             if row.state is State.REJECTED or (row.state is State.PLANNED and _differs(row, planned[name]))
         ]
         self._refused |= {row.name for row in rows.values() if row.state is State.REJECTED}
+        self._shared = await self._shared_of(changes)
+        changes = [(row, document) for row, document in changes if row.name not in self._shared]
         if not changes:
             return rows
         await postings.replan(self._database, self._fence, changes)
         async with self._database.connect() as connection:
             fresh = await postings.read(connection, self._fence.integration, [name.reference for name in planned])
         return {name: fresh[name] for name in planned}
+
+    async def _shared_of(self, changes: Sequence[tuple[Posting, Planned]]) -> set[Name]:
+        """Customers that another run has planned from an order of its own and is about to send.
+
+        An order asks only that its customer exists (P4): whichever run comes first sends what that run planned. Content
+        of our own would take the other's licence away (P2), and a third run's ours, so that none of them sends.
+        """
+        customers = [
+            row.name.reference
+            for row, _ in changes
+            if row.kind == Kind.CUSTOMER.value and row.step is Step.CREATE and row.state is State.PLANNED
+        ]
+        if not customers:
+            return set()
+        async with self._database.connect() as connection:
+            return await postings.in_hand(connection, self._fence, customers)
 
     async def _find(self, lookups: Sequence[Lookup]) -> dict[str, Sequence[StoredDocument]]:
         """By reference of the document that was asked for."""

@@ -286,6 +286,12 @@ async def youngest(connection: AsyncConnection, integration: int) -> Posting | N
     return next((_posting(row) for row in rows), None)
 
 
+async def in_hand(connection: AsyncConnection, fence: Fence, references: Collection[str]) -> set[Name]:
+    """Those of these references that another live run has planned and not sent yet."""
+    parameters = {**_fence(fence), "references": sorted(set(references))}
+    return {Name(row.reference, row.generation) for row in await connection.execute(sql.IN_HAND, parameters)}
+
+
 async def reversed_names(connection: AsyncConnection, integration: int, references: Collection[str]) -> set[Name]:
     """Which documents under these references a reversal of ours undoes, or may be undoing right now."""
     parameters = {"integration": integration, "references": sorted(set(references))}

@@ -266,6 +266,14 @@ SELECT {_COLUMNS} FROM postings p
  WHERE p.integration = :integration AND p.count_at <= statement_timestamp() ORDER BY p.count_at LIMIT :limit
 """)  # noqa: S608
 
+# Planned by another run that is still at work: it may send the row at any moment, as it planned it.
+IN_HAND = text("""
+SELECT p.reference, p.generation
+  FROM postings p JOIN runs r ON r.integration = p.integration AND r.token = p.token
+ WHERE p.integration = :integration AND p.reference = ANY(CAST(:references AS text[])) AND p.state = 'planned'
+   AND p.token <> :token
+""")
+
 REVERSED = text("""
 SELECT reverses_reference, reverses_generation FROM postings
  WHERE integration = :integration AND reverses_reference = ANY(CAST(:references AS text[]))
