@@ -26,7 +26,7 @@ from yarl import URL
 from ml_connector.connectors.base import Call, Permit, Priority, Services, effective
 from ml_connector.connectors.errors import ConnectorError, NotSent, Transient, Uncertain, Unreachable, UnsafeAddress
 from ml_connector.connectors.http_answer import Params, Response, Timeouts, encode_query, read_answer
-from ml_connector.connectors.http_write import WriteAttempt
+from ml_connector.connectors.http_write import PermittedRequest, WriteAttempt
 from ml_connector.connectors.redaction import Redactor
 from ml_connector.connectors.safety import AddressPolicy, SafeResolver, same_origin
 from ml_connector.connectors.tls import TlsSettings, tls_words
@@ -75,6 +75,7 @@ class HttpSession:
         self._resolver = SafeResolver(self._policy)
         self._context: ssl.SSLContext | None = None
         self._pool: aiohttp.ClientSession | None = None
+        self._writes: aiohttp.ClientSession | None = None
 
     @property
     def base_url(self) -> str:
@@ -85,9 +86,10 @@ class HttpSession:
         self._redactor.hide(secret)
 
     async def close(self) -> None:
-        if self._pool is not None:
-            await self._pool.close()
-            self._pool = None
+        for pool in (self._pool, self._writes):
+            if pool is not None:
+                await pool.close()
+        self._pool = self._writes = None
 
     # -------------------------------------------------------------- reads
 
@@ -243,17 +245,13 @@ class HttpSession:
         body: bytes | None,
         attempt: WriteAttempt,
     ) -> Response:
-        connector = aiohttp.TCPConnector(
-            resolver=self._resolver, ssl=self._ssl(), force_close=True, use_dns_cache=False, limit=0
-        )
         sent_headers = CIMultiDict(headers or {})
         if body is not None:
             sent_headers["Content-Length"] = str(len(body))  # some servers refuse chunked requests
-        async with self._client(connector, attempt.request_class()) as client:
-            try:
-                async with (
-                    asyncio.timeout(self._timeouts.connect_s) as attempt.deadline,
-                    client.request(
+        try:
+            async with asyncio.timeout(self._timeouts.connect_s) as attempt.deadline:
+                with attempt.under_way():
+                    request = self._write_pool().request(
                         method,
                         URL(url, encoded=True),
                         headers=sent_headers,
@@ -262,14 +260,23 @@ class HttpSession:
                         expect100=False,
                         compress=False,
                         proxy=self._proxy,
-                    ) as raw,
-                ):
-                    response = await read_answer(raw, url)
-            except BaseException:
-                attempt.kill()  # before anything is awaited, or an orderly close comes first
-                raise
+                    )
+                    async with request as raw:
+                        response = await read_answer(raw, url)
+        except BaseException:
+            attempt.kill()  # before anything is awaited, or an orderly close comes first
+            raise
         await self._services.trace("answer.read")
         return response
+
+    def _write_pool(self) -> aiohttp.ClientSession:
+        """Keeps no connection: each request opens its own, which is closed after the answer."""
+        if self._writes is None:
+            connector = aiohttp.TCPConnector(
+                resolver=self._resolver, ssl=self._ssl(), force_close=True, use_dns_cache=False, limit=0
+            )
+            self._writes = self._client(connector, PermittedRequest)
+        return self._writes
 
     def _judge(self, error: BaseException, attempt: WriteAttempt, url: str) -> BaseException:
         """What a failed write means: did a byte leave, could it have, or surely not?"""

@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import contextvars
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from aiohttp.connector import Connection
 
 from ml_connector.connectors.base import Permit, Services
 from ml_connector.connectors.errors import NotSent
+
+_write_attempt: contextvars.ContextVar["WriteAttempt"] = contextvars.ContextVar("write_attempt")
 
 
 @dataclass(slots=True)
@@ -29,33 +32,14 @@ class WriteAttempt:
     refusal: BaseException | None = None
     transport: asyncio.Transport | None = None
 
-    def request_class(self) -> type[ClientRequest]:
-        attempt = self
-
-        class PermittedRequest(ClientRequest):
-            """Asks the permit when the connection stands and nothing has been written to it.
-
-            aiohttp repeats PUT and DELETE once when the connection drops, even a fresh one, by building a second
-            request: that second request is refused.
-            """
-
-            def __init__(self, *args: Any, **kwargs: Any) -> None:
-                if attempt.requested:
-                    raise NotSent("the connection dropped; a write is not repeated")
-                attempt.requested = True
-                super().__init__(*args, **kwargs)
-
-            async def send(self, conn: Connection) -> ClientResponse:
-                await attempt.ask(conn)
-                if self._body is None:  # with a body, headers leave together with its first piece
-                    attempt.check()
-                    attempt.written = True
-                    response = await super().send(conn)
-                    await attempt.services.trace("send.body_out")
-                    return response
-                return await super().send(conn)
-
-        return PermittedRequest
+    @contextlib.contextmanager
+    def under_way(self) -> Generator[None]:
+        """Requests that this task makes within the block belong to this attempt: one, the first."""
+        token = _write_attempt.set(self)
+        try:
+            yield
+        finally:
+            _write_attempt.reset(token)
 
     async def ask(self, conn: Connection) -> None:
         """Arms the permit; the connect deadline no longer counts, and T does from here on."""
@@ -102,6 +86,32 @@ class WriteAttempt:
             sock: socket.socket = self.transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
+
+
+class PermittedRequest(ClientRequest):
+    """Asks the permit of its attempt when the connection stands and nothing has been written to it.
+
+    aiohttp repeats PUT and DELETE once when the connection drops, even a fresh one, by building a second request: that
+    second request is refused.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._attempt = _write_attempt.get()
+        if self._attempt.requested:
+            raise NotSent("the connection dropped; a write is not repeated")
+        self._attempt.requested = True
+        super().__init__(*args, **kwargs)
+
+    async def send(self, conn: Connection) -> ClientResponse:
+        attempt = self._attempt
+        await attempt.ask(conn)
+        if self._body is None:  # with a body, headers leave together with its first piece
+            attempt.check()
+            attempt.written = True
+            response = await super().send(conn)
+            await attempt.services.trace("send.body_out")
+            return response
+        return await super().send(conn)
 
 
 def _tune(transport: asyncio.Transport, write_s: float) -> None:

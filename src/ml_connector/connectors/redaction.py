@@ -19,6 +19,13 @@ _STEMS = (
     *("token", "secret", "assertion", "passw", "api_key", "apikey", "authorization", "cookie"),
     *("session_id", "sessionid", "card_number", "cardnumber", "cvv"),
 )
+# Every one of `_NAMES` ends with one of these, and what follows says in which of the three forms it is written.
+_ENDS = (
+    *("token", "secret", "assertion", "password", "passwd", "api_key", "apikey", "authorization", "cookie"),
+    *("session_id", "sessionid", "card_number", "cardnumber", "cvv"),
+)
+_JSON_ENDS = tuple(f'{end}"' for end in _ENDS)
+_FORM_ENDS = tuple(f"{end}=" for end in _ENDS)
 _JSON_FIELD = re.compile(rf'("(?:{_NAMES})"\s*:\s*)("(?:[^"\\]|\\.)*"|[^\s,}}\]]+)', re.IGNORECASE)
 _FORM_FIELD = re.compile(rf"\b((?:{_NAMES})=)([^&\s]+)", re.IGNORECASE)
 _XML_FIELD = re.compile(rf"(<(?:\w+:)?(?:{_NAMES})(?:\s[^>]*)?>)([^<]+)", re.IGNORECASE)
@@ -68,9 +75,12 @@ class Redactor:
             text = text.replace(spelling, MASK)
         folded = text.casefold()
         if any(stem in folded for stem in _STEMS):
-            text = _JSON_FIELD.sub(rf'\1"{MASK}"', text)
-            text = _FORM_FIELD.sub(rf"\1{MASK}", text)
-            text = _XML_FIELD.sub(rf"\1{MASK}", text)
+            if any(end in folded for end in _JSON_ENDS):
+                text = _JSON_FIELD.sub(rf'\1"{MASK}"', text)
+            if any(end in folded for end in _FORM_ENDS):
+                text = _FORM_FIELD.sub(rf"\1{MASK}", text)
+            if "<" in text:
+                text = _XML_FIELD.sub(rf"\1{MASK}", text)
         if "basic" in folded or "bearer" in folded:
             text = _SCHEME.sub(rf"\1 {MASK}", text)
         return _shortened(text)

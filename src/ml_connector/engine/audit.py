@@ -12,7 +12,7 @@ import contextlib
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -242,23 +242,36 @@ def entry(
 
 def call_data(call: Call) -> dict[str, Any]:
     """A call's facts; empty ones are left out."""
-    facts = asdict(call)
-    del facts["references"]
-    facts["duration_s"] = round(call.duration_s, 4)
+    facts = {
+        "method": call.method,
+        "url": call.url,
+        "status": call.status,
+        "duration_s": round(call.duration_s, 4),
+        "request_id": call.request_id,
+        "error": call.error,
+        "request_body": call.request_body,
+        "response_body": call.response_body,
+    }
     return {name: value for name, value in facts.items() if value not in ("", None)}
 
 
 def as_row(item: Entry, secrets: KnownSecrets) -> str:
-    """The entry as JSON that PostgreSQL takes, without secrets, within the limits."""
-    row = asdict(item)
-    row["at"] = item.at.isoformat()
-    row["data"] = _clean(item.data, secrets)
-    if len(kept := dump_json(row["data"])) > DATA_LIMIT:
-        row["data"] = {"truncated": len(kept), "start": kept[:TEXT_LIMIT]}
-    for name in ("correlation", "flow", "key"):
-        row[name] = _clean(row[name], secrets)
-    row["refs"] = [_clean(reference, secrets) for reference in item.refs]
-    return dump_json(row)
+    """The entry as JSON that PostgreSQL takes, without secrets, within the limits. Bodies are written as JSON once."""
+    data = dump_json(_clean(item.data, secrets))
+    if len(data) > DATA_LIMIT:
+        data = dump_json({"truncated": len(data), "start": data[:TEXT_LIMIT]})
+    row = {
+        "kind": item.kind,
+        "integration": item.integration,
+        "at": item.at.isoformat(),
+        "correlation": _clean(item.correlation, secrets),
+        "connection": item.connection,
+        "flow": _clean(item.flow, secrets),
+        "key": _clean(item.key, secrets),
+        "refs": [_clean(reference, secrets) for reference in item.refs],
+        "token": item.token,
+    }
+    return f'{dump_json(row)[:-1]},"data":{data}}}'
 
 
 def _clean(value: Any, secrets: KnownSecrets, name: str = "") -> Any:
@@ -267,8 +280,8 @@ def _clean(value: Any, secrets: KnownSecrets, name: str = "") -> Any:
             if looks_secret(name) and value:
                 return MASK
             # jsonb holds neither NUL nor half a surrogate pair.
-            plain = value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
-            masked = secrets.mask(plain)
+            plain = value.replace("\x00", "\ufffd") if "\x00" in value else value
+            masked = secrets.mask(plain if plain.isascii() else plain.encode("utf-8", "replace").decode())
             return masked if len(masked) <= TEXT_LIMIT else f"{masked[:TEXT_LIMIT]}… [{len(masked)} characters in all]"
         case Mapping():
             return {_clean(str(key), secrets): _clean(item, secrets, str(key)) for key, item in value.items()}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]

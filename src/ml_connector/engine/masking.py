@@ -7,6 +7,7 @@ spelling that a URL, JSON or XML may give them. The HTTP layer redacts by itself
 import html
 import json
 import re
+from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
@@ -18,6 +19,9 @@ _KEY_LINE = 32  # a line of a key file, which may be quoted by itself
 _KEPT = 2_000
 """Values that are remembered; the oldest go first (renewed tokens of a long-running process)."""
 
+_FEW = 64
+"""Up to so many spellings, looking for each as it is takes less time than the pattern, and most texts hold none."""
+
 _NAMES = re.compile(
     r"password|passwd|secret|api_?key|private_?key|authorization|cookie|credential|assertion|signature"
     r"|(?:access|refresh|id|auth|csrf|session|bearer|x-auth|client)[-_]?token|^token$|dsn|database_url",
@@ -25,6 +29,7 @@ _NAMES = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def looks_secret(name: str) -> bool:
     """Whether a field of that name holds something that must not be written down."""
     return _NAMES.search(name) is not None
@@ -36,6 +41,7 @@ class KnownSecrets:
     def __init__(self) -> None:
         self._values: dict[str, None] = {}
         self._pattern: re.Pattern[str] | None = None
+        self._plain: tuple[str, ...] | None = None
         self._stale = False
 
     def __repr__(self) -> str:
@@ -57,16 +63,21 @@ class KnownSecrets:
         """`text` without any known secret."""
         if self._stale:
             self._compile()
+        if self._plain is not None and not any(spelling in text for spelling in self._plain):
+            return text
         return self._pattern.sub(MASK, text) if self._pattern is not None else text
 
     def _compile(self) -> None:
         parts: set[str] = set()
+        plain: set[str] = set()
         for value in self._values:
             for spelling in _spellings(value):
+                plain.add(spelling)
                 pattern = re.escape(spelling)
                 # "1710" is a password somewhere and a company code everywhere: whole words only.
                 parts.add(rf"(?<![A-Za-z0-9]){pattern}(?![A-Za-z0-9])" if len(value) < _WHOLE_WORD_BELOW else pattern)
         self._pattern = re.compile("|".join(sorted(parts, key=lambda part: (-len(part), part)))) if parts else None
+        self._plain = tuple(plain) if len(plain) <= _FEW else None
         self._stale = False
 
 
