@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ml_connector.connectors.base import Call
 from ml_connector.engine.correlation import correlation
-from ml_connector.engine.database import Database, dump_json
+from ml_connector.engine.database import Database, dump_json, rows_of
 from ml_connector.engine.masking import MASK, KnownSecrets, known_secrets, looks_secret
 
 KINDS: Final = {
@@ -186,7 +186,7 @@ class Audit:
             if len(rows) >= BATCH or characters >= BATCH_CHARACTERS:
                 break
         async with self._db.connect() as sql:
-            await sql.execute(INSERT, {"rows": f"[{','.join(rows)}]"})
+            await rows_of(sql, INSERT, {"rows": f"[{','.join(rows)}]"})
         for _ in rows:
             self._waiting.popleft()
         self._written += len(rows)

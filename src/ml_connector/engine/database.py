@@ -8,17 +8,23 @@ themselves; `transaction()` is READ COMMITTED, for what must commit together. Bo
 import json
 import os
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.rows import namedtuple_row
 from psycopg.sql import SQL, Identifier
+from sqlalchemy import TextClause, event
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import PoolResetState
 
 IDLE_IN_TRANSACTION_S = 10
 """A process that stands still in the midst of a transaction keeps its locks; after this the server takes them away.
@@ -84,6 +90,41 @@ def is_contention(error: BaseException) -> bool:
     return isinstance(error, psycopg.Error) and error.sqlstate in ("40001", "40P01", "55P03")
 
 
+async def rows_of(connection: AsyncConnection, statement: TextClause, parameters: Mapping[str, object]) -> list[Any]:
+    """The rows of one of the few statements that run for every order, by the driver alone.
+
+    As `connection.execute(statement, parameters)`, with the same errors and the same values, in half of its time: the
+    statement is known and its parameters are what the driver takes.
+    """
+    return await _driven(connection, _written(statement), parameters)
+
+
+@lru_cache(maxsize=256)
+def _written(statement: TextClause) -> str:
+    """The statement with the driver's placeholders. Statements are constants of modules."""
+    return str(statement.compile(dialect=PGDialect_psycopg()))
+
+
+async def _driven(connection: AsyncConnection, statement: str, parameters: Mapping[str, object] | None = None) -> Any:
+    lent = connection.sync_connection
+    assert lent is not None
+    driver: Any = lent.connection.driver_connection
+    try:
+        cursor = driver.cursor(row_factory=namedtuple_row)
+        await cursor.execute(statement, parameters)
+        return await cursor.fetchall() if cursor.description else []
+    except psycopg.Error as error:
+        if driver.closed:  # the pool learns it in its own way: this raises, and invalidates what is lost
+            await connection.exec_driver_sql("SELECT 1")
+        raise DBAPIError.instance(statement, None, error, psycopg.Error, hide_parameters=True) from error
+
+
+def _leave_clean(connection: Any, _record: object, state: PoolResetState) -> None:
+    """A connection goes back to the pool idle, or not at all: raising here makes the pool close it."""
+    if not state.terminate_only and connection.info.transaction_status is not TransactionStatus.IDLE:
+        raise RuntimeError("the connection was left in the midst of a statement or a transaction")
+
+
 class Database:
     """The pool of one process. `url` as in `DATABASE_URL`; `application` is shown in `pg_stat_activity`."""
 
@@ -110,24 +151,30 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=30,
-            isolation_level="READ COMMITTED",
+            isolation_level="AUTOCOMMIT",
+            pool_reset_on_return=None,  # `_leave_clean` does it, and costs nothing where there is nothing to do
             hide_parameters=True,  # an error's text must not carry what was written
             connect_args=self._connect_args,
             json_serializer=dump_json,
             json_deserializer=parse_json,
         )
-        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        event.listen(self.engine.sync_engine, "reset", _leave_clean)
 
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator[AsyncConnection]:
         """A connection on which every statement commits by itself."""
-        async with self._autocommit.connect() as connection:
+        async with self.engine.connect() as connection:
             yield connection
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[AsyncConnection]:
-        """One READ COMMITTED transaction: commits at the end of the block, rolls back when it raises."""
+        """One READ COMMITTED transaction: commits at the end of the block, rolls back when it raises.
+
+        The connections of the pool are in autocommit, for a change of that mode and back would cost every statement as
+        much as the statement itself; the driver's commit and rollback end what `BEGIN` has begun all the same.
+        """
         async with self.engine.begin() as connection:
+            await _driven(connection, "BEGIN")
             yield connection
 
     @asynccontextmanager
@@ -158,4 +205,5 @@ __all__ = [
     "is_contention",
     "is_outage",
     "parse_json",
+    "rows_of",
 ]

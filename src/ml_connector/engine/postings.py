@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ml_connector.connectors.base import Timing
 from ml_connector.engine import postings_sql as sql
 from ml_connector.engine import records
-from ml_connector.engine.database import Database, dump_json
+from ml_connector.engine.database import Database, dump_json, rows_of
 from ml_connector.engine.masking import known_secrets
 from ml_connector.engine.posting_values import (
     LIVE,
@@ -90,7 +90,7 @@ async def plan(database: Database, fence: Fence, planned: Sequence[Planned]) -> 
         **_contents(planned),
     }
     async with database.connect() as connection:
-        alive = (await connection.execute(sql.PLAN, parameters)).scalar_one()
+        [(alive,)] = await rows_of(connection, sql.PLAN, parameters)
         return await read(connection, fence.integration, [d.name.reference for d in planned]) if alive else {}
 
 
@@ -107,7 +107,7 @@ async def replan(database: Database, fence: Fence, changes: Sequence[tuple[Posti
         **_contents([planned for _, planned in changes]),
     }
     async with database.connect() as connection:
-        return {Name(row.reference, row.generation) for row in await connection.execute(sql.REPLAN, parameters)}
+        return {Name(row.reference, row.generation) for row in await rows_of(connection, sql.REPLAN, parameters)}
 
 
 async def send(database: Database, fence: Fence, batch: Sequence[Posting], timing: Timing) -> tuple[Sent, ...]:
@@ -129,7 +129,7 @@ async def send(database: Database, fence: Fence, batch: Sequence[Posting], timin
         "expected": len(batch),
     }
     async with database.connect() as connection:
-        rows = await connection.execute(sql.SEND, parameters)
+        rows = await rows_of(connection, sql.SEND, parameters)
         return tuple(
             sorted(
                 (Sent(Name(r.reference, r.generation), r.attempt, r.version, r.sent_at, r.resolve_at) for r in rows),
@@ -254,7 +254,7 @@ async def decide(
 async def read(connection: AsyncConnection, integration: int, references: Collection[str]) -> dict[Name, Posting]:
     """All generations of these references."""
     parameters = {"integration": integration, "references": sorted(set(references))}
-    return _by_name(await connection.execute(sql.READ, parameters))
+    return _by_name(await rows_of(connection, sql.READ, parameters))
 
 
 async def of_records(
@@ -262,7 +262,7 @@ async def of_records(
 ) -> dict[Name, Posting]:
     """Every posting of these records, whatever its state: what a plan is compared with."""
     parameters = {"integration": integration, "flow": flow, "keys": sorted(set(keys))}
-    return _by_name(await connection.execute(sql.OF_RECORDS, parameters))
+    return _by_name(await rows_of(connection, sql.OF_RECORDS, parameters))
 
 
 async def open_postings(
@@ -270,7 +270,7 @@ async def open_postings(
 ) -> list[Posting]:
     """The open postings of these records; a run resolves them before it reads or plans anything (P1)."""
     parameters = {"integration": integration, "flow": flow, "keys": sorted(set(keys))}
-    return sorted(_by_name(await connection.execute(sql.OPEN, parameters)).values(), key=lambda p: p.name)
+    return sorted(_by_name(await rows_of(connection, sql.OPEN, parameters)).values(), key=lambda p: p.name)
 
 
 async def due_counts(connection: AsyncConnection, integration: int, limit: int = 200) -> list[Posting]:
@@ -330,7 +330,7 @@ async def _write(
     """
     told = {**parameters, **_without_secrets(parameters)}
     async with database.transaction() as connection:
-        written = {Name(r.reference, r.generation) for r in await connection.execute(statement, told)}
+        written = {Name(r.reference, r.generation) for r in await rows_of(connection, statement, told)}
         if written:
             references = sorted({name.reference for name in written})
             marked = [posting for posting in marks if posting.name in written]
@@ -338,7 +338,7 @@ async def _write(
                 flows, keys = [p.flow for p in marked], [p.record_key for p in marked]
                 waits = {"references": references, "flows": flows, "keys": keys}
                 await connection.execute(sql.LOCK_RECORDS, {"integration": fence.integration, **waits})
-            await connection.execute(sql.WAKE, {"integration": fence.integration, "references": references})
+            await rows_of(connection, sql.WAKE, {"integration": fence.integration, "references": references})
             for flow in sorted({posting.flow for posting in marked}):
                 keys = {posting.record_key for posting in marked if posting.flow == flow}
                 await records.mark(connection, fence.integration, flow, keys)
