@@ -265,6 +265,14 @@ async def of_records(
     return _by_name(await rows_of(connection, sql.OF_RECORDS, parameters))
 
 
+async def standing(
+    connection: AsyncConnection, integration: int, flow: str, keys: Collection[str]
+) -> dict[Name, Posting]:
+    """As `of_records`, for who asks only what stands: `content`, `before` and `stored` are left out."""
+    parameters = {"integration": integration, "flow": flow, "keys": sorted(set(keys))}
+    return _by_name(await rows_of(connection, sql.STANDING, parameters))
+
+
 async def open_postings(
     connection: AsyncConnection, integration: int, flow: str, keys: Collection[str]
 ) -> list[Posting]:

@@ -17,6 +17,10 @@ _COLUMNS = """p.integration, p.reference, p.generation, p.connection, p.flow, p.
   p.sent_fingerprints, p.content, p.before, p.stored, p.number, p.source_digest, p.mapping_version, p.policy_version,
   p.adopted, p.error, p.posted_at, p.checked_at, p.count_at, statement_timestamp() AS read_at"""
 
+_STATE_COLUMNS = _COLUMNS.replace(
+    "p.content, p.before, p.stored", "CAST('{}' AS jsonb) AS content, NULL AS before, NULL AS stored"
+)
+
 # The unique key decides between two runs that plan the same document; the loser reads the winner's row.
 PLAN = text(f"""
 WITH {_ALIVE},
@@ -252,6 +256,12 @@ SELECT {_COLUMNS} FROM postings p
 
 OF_RECORDS = text(f"""
 SELECT {_COLUMNS} FROM postings p
+ WHERE p.integration = :integration AND p.flow = :flow AND p.record_key = ANY(CAST(:keys AS text[]))
+""")  # noqa: S608
+
+# What became of the documents of these records, without what is in them.
+STANDING = text(f"""
+SELECT {_STATE_COLUMNS} FROM postings p
  WHERE p.integration = :integration AND p.flow = :flow AND p.record_key = ANY(CAST(:keys AS text[]))
 """)  # noqa: S608
 

@@ -19,8 +19,21 @@ async def postings_by_record(
     """Every posting of these records, whatever its state."""
     async with database.connect() as connection:
         rows = await postings.of_records(connection, integration, flow, keys)
+    return _by_record(rows.values())
+
+
+async def standing_by_record(
+    database: Database, integration: int, flow: str, keys: Sequence[str]
+) -> Mapping[str, Sequence[Posting]]:
+    """As `postings_by_record`, without the contents of the documents."""
+    async with database.connect() as connection:
+        rows = await postings.standing(connection, integration, flow, keys)
+    return _by_record(rows.values())
+
+
+def _by_record(rows: Iterable[Posting]) -> Mapping[str, Sequence[Posting]]:
     by_record: dict[str, list[Posting]] = defaultdict(list)
-    for posting in rows.values():
+    for posting in rows:
         by_record[posting.record_key].append(posting)
     return by_record
 

@@ -21,7 +21,7 @@ from ml_connector.flows.accounts import made_elsewhere, new_customer
 from ml_connector.flows.answers import outcome_of_error, outcome_of_exclusion, outcome_of_hold, outcome_of_stop
 from ml_connector.flows.batches import each_by_itself
 from ml_connector.flows.context import Context
-from ml_connector.flows.facts import postings_by_record
+from ml_connector.flows.facts import standing_by_record
 from ml_connector.flows.order_plans import OrderPlans
 from ml_connector.flows.runtime import Runtime
 
@@ -175,7 +175,7 @@ class _Batch:
         The plan may not name that document any more: the order was cancelled, or a later generation took its place.
         """
         done = [key for key, outcome in self.outcomes.items() if isinstance(outcome, Done)]
-        known = await postings_by_record(self.context.database, self.context.integration.id, NAME, done)
+        known = await standing_by_record(self.context.database, self.context.integration.id, NAME, done)
         for key, rows in known.items():
             outcome = self.outcomes[key]
             held = next((row for row in rows if row.state is State.HELD), None)

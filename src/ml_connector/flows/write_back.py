@@ -8,7 +8,7 @@ from ml_connector.connectors.errors import ConnectorError, Transient
 from ml_connector.engine import postings
 from ml_connector.engine.runs import Done, Fail, Outcome, Run
 from ml_connector.flows.answers import outcome_of_error
-from ml_connector.flows.facts import postings_by_record
+from ml_connector.flows.facts import standing_by_record
 from ml_connector.flows.runtime import Runtime
 
 NAME = "write_back"
@@ -31,7 +31,7 @@ class WriteBackFlow:
         store = context.store_connector
         if not context.writes_back or not isinstance(store, WritesBack):
             return dict.fromkeys(run.keys, Done())
-        known = await postings_by_record(context.database, run.integration, "orders", run.keys)
+        known = await standing_by_record(context.database, run.integration, "orders", run.keys)
         outcomes: dict[str, Outcome] = {}
 
         async def note(key: str) -> None:
