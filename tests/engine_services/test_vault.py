@@ -116,6 +116,7 @@ async def test_a_rotation_killed_half_way_changes_nothing_and_can_be_run_again(
         await vault.put(1, f"secret {number:02d}", f"value {number}")
     new = MasterKey.new()
     async with database.transaction() as sql:
+        await sql.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")  # a process may start slowly
         # The rotation goes by name: with the last row locked it stops when all the others are wrapped anew.
         await sql.exec_driver_sql("SELECT FROM secrets WHERE name = 'secret 49' FOR UPDATE")
         child = await spawn("rotate", keys=written(master), new=written(new))
