@@ -57,7 +57,7 @@ TIME = (
         red=f"{WRITES}test_late_check_sends_zero_bytes[body0]", fails_with=["Uncertain"],
     ),
     mutant(
-        "T4", "the check of a write without a body", HTTP_WRITE, ("                    attempt.check()\n", ""),
+        "T4", "the check of a write without a body", HTTP_WRITE, ("            attempt.check()\n", ""),
         red=f"{WRITES}test_late_check_sends_zero_bytes[None]",
     ),
     mutant(
@@ -88,9 +88,8 @@ TIME = (
     ),
     mutant(
         "T7", "the connection before `sending`", HTTP,
-        ("        connector = aiohttp.TCPConnector(\n            resolver=self._resolver, ssl=self._ssl(), force_close",
-         "        await attempt.permit.arm()\n"
-         "        connector = aiohttp.TCPConnector(\n            resolver=self._resolver, ssl=self._ssl(), force_close"),
+        ("        sent_headers = CIMultiDict(headers or {})\n",
+         "        await attempt.permit.arm()\n        sent_headers = CIMultiDict(headers or {})\n"),
         red=f"{WRITES}test_nobody_listening_is_unreachable_and_never_armed",
     ),
     mutant(
@@ -153,14 +152,11 @@ TIME = (
 WRITES_ONCE = (
     mutant(
         "W1", "the connection of its own", HTTP,
-        ("        connector = aiohttp.TCPConnector(\n            resolver=self._resolver, ssl=self._ssl(), "
-         "force_close=True, use_dns_cache=False, limit=0\n        )\n",
-         "        connector = self._read_pool().connector\n        assert isinstance(connector, aiohttp.TCPConnector)\n"),
-        ("            connector=connector,\n", "            connector=connector,\n            connector_owner=False,\n"),
+        ("ssl=self._ssl(), force_close=True, ", "ssl=self._ssl(), "),
         red=f"{WRITES}test_every_write_has_its_own_connection",
     ),
     mutant(
-        "W2", "the refusal of a second request", HTTP_WRITE, ("if attempt.requested:", "if attempt is None:"),
+        "W2", "the refusal of a second request", HTTP_WRITE, ("if self._attempt.requested:", "if self._attempt is None:"),
         red=f"{WRITES}test_dropped_connection_is_uncertain_and_not_repeated[PUT] "
         f"{WRITES}test_dropped_connection_is_uncertain_and_not_repeated[DELETE]",
     ),
@@ -177,10 +173,10 @@ WRITES_ONCE = (
     ),
     mutant(
         "W4", "the question before the first byte (after it instead)", HTTP_WRITE,
-        ("                await attempt.ask(conn)\n                if self._body", "                if self._body"),
-        ("                return await super().send(conn)\n",
-         "                response = await super().send(conn)\n                await asyncio.sleep(0.1)\n"
-         "                await attempt.ask(conn)\n                return response\n"),
+        ("        await attempt.ask(conn)\n        if self._body", "        if self._body"),
+        ("        return await super().send(conn)\n",
+         "        response = await super().send(conn)\n        await asyncio.sleep(0.1)\n"
+         "        await attempt.ask(conn)\n        return response\n"),
         red=f"{WRITES}test_write_asks_before_the_first_byte_and_sends_once", fails_with=["Uncertain"],
     ),
     mutant(
