@@ -240,6 +240,48 @@ async def test_integrations_whose_runs_last_long_leave_places_for_the_others(dat
         await task
 
 
+class Patient(Counting):
+    """Its first run lasts until it is asked to stop, as a part of a long reconciliation does."""
+
+    async def run(self, run: Run) -> dict[str, Outcome]:
+        while not run.stopping and not self.order:
+            await asyncio.sleep(0.01)
+        self.order.append("ended")
+        return {key: Done() for key in run.keys}
+
+
+class Beside(Counting):
+    """Notes which of its runs begin while the other flow is at work."""
+
+    def __init__(self, name: str, other: Counting) -> None:
+        super().__init__(name)
+        self.other = other
+
+    async def run(self, run: Run) -> dict[str, Outcome]:
+        self.order += [f"{key} {'alone' if self.other.order else 'beside'}" for key in run.keys]
+        return {key: Done() for key in run.keys}
+
+
+async def test_a_long_run_ends_where_a_suspect_waits_for_the_process(database: Database) -> None:
+    """R7: it runs alone in its batch, so that the death of its neighbour would count as one of its own."""
+    async with database.connect() as connection:
+        await records.mark(connection, 1, "long", ["-"])
+    patient = Patient("long", batch=1, lease_s=LEASE_S)
+    flow = Beside("orders", patient)
+    worker = Worker(database, {"long": patient, "orders": flow}, pace=Pace(poll_s=0.1, alone_s=4, lease_s=LEASE_S))
+    task = asyncio.create_task(worker.run())
+    try:
+        await until(database, "EXISTS (SELECT 1 FROM runs)")
+        async with database.transaction() as connection:
+            await records.mark(connection, 1, "orders", ["poison"])
+            await connection.execute(text("UPDATE records SET suspect = true WHERE flow = 'orders'"))
+        await until(database, all_("synced"))
+    finally:
+        worker.stop()
+        await task
+    assert flow.order == ["poison alone"]
+
+
 async def mark_in(database: Database, integration: int, key: str) -> None:
     async with database.connect() as connection:
         await records.mark(connection, integration, "orders", [key])

@@ -144,9 +144,14 @@ RULES = (
     ),
     mutant(
         "R7", "\"in a process that runs nothing else\"", WORKER,
-        ("        if suspect:\n            await self._until_idle()\n        self._active", "        self._active"),
+        ("        if suspect:\n            await self._until_idle(asks=True)\n        self._active", "        self._active"),
         ("        if suspect:\n            await self._until_idle()\n\n", "\n"),
         red="engine/test_worker.py::test_a_record_that_kills_its_worker_is_parked_and_its_neighbours_are_not",
+    ),
+    mutant(
+        "R7", "the end of long runs", WORKER,
+        ("                active.run.stopping = True\n            wait_s", "                del active\n            wait_s"),
+        red="engine/test_worker.py::test_a_long_run_ends_where_a_suspect_waits_for_the_process",
     ),
     mutant(
         "R8", "the full lease before a sweep", RUNS,

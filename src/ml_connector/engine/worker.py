@@ -250,15 +250,26 @@ class Worker:
         self._heartbeat.add(run)
         suspect = any(record.suspect for record in run.records)
         if suspect:
-            await self._until_idle()
+            await self._until_idle(asks=True)
         self._active[run.token] = _Active(run, asyncio.create_task(self._run(flow, run), name=f"run {run.token}"))
         if suspect:
             await self._until_idle()
 
-    async def _until_idle(self) -> None:
-        """Until nothing runs here, or `alone_s` has gone: a record that hangs must not stop everything else."""
+    async def _until_idle(self, *, asks: bool = False) -> None:
+        """Until nothing runs here, or `alone_s` has gone: a record that hangs must not stop everything else.
+
+        `asks`: what is not done after a quarter of that is asked to hand back the rest (R14). A run that lasts for
+        minutes, such as a part of a reconciliation, would be taken along by the suspect's death, alone as it runs.
+        """
+        wait_s = self._pace.alone_s
+        if asks and self._active:
+            wait_s = wait_s / 4
+            await asyncio.wait([active.task for active in self._active.values()], timeout=wait_s)
+            for active in self._active.values():
+                active.run.stopping = True
+            wait_s = self._pace.alone_s - wait_s
         if self._active:
-            await asyncio.wait([active.task for active in self._active.values()], timeout=self._pace.alone_s)
+            await asyncio.wait([active.task for active in self._active.values()], timeout=wait_s)
 
     async def _run(self, flow: Flow, run: Run) -> None:
         with structlog.contextvars.bound_contextvars(integration=run.integration, flow=run.flow, token=run.token):
