@@ -484,3 +484,13 @@ async def test_a_reversal_that_is_gone_is_sent_again(database: Database, fence: 
         original = await read(database)
         assert not await postings.decide(connection, original, State.PLANNED, why="gone"), "only a reversal comes back"
     assert await postings.send(database, fence, [await read(database, undo.name)], TIMING)
+
+
+async def test_what_our_own_reversal_undid_meanwhile_is_not_held(database: Database, fence: Fence) -> None:
+    """A reconciliation reads our rows, then the ERP; in between an amendment reverses the document."""
+    await answered(database, fence, State.POSTED)
+    doubt = (await read(database), "4711 was reversed in the ERP by 4712")
+    await answered(database, fence, State.POSTED, reversal())
+    async with database.transaction() as connection:
+        assert not await postings.hold_all(connection, fence, [doubt])
+    assert (await read(database)).state is State.POSTED

@@ -7,8 +7,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ml_connector.reconcile.nightly import until
+from ml_connector.engine.records import Lane
+from ml_connector.engine.runs import Run
+from ml_connector.reconcile.nightly import slice_of, until
+from ml_connector.reconcile.stream import Cursor, reconcile
 from tests.e2e.scene import WORKER, Scene
+from tests.reconcile.memory import FIRST, LAST, Memory, World, an_order
 from tests.reconcile.shop import Shop
 
 PAID = {"paid": 1.0}
@@ -59,6 +63,17 @@ def test_a_night_holds_what_was_touched_and_brings_in_what_nobody_heard_of(scene
     assert "is no longer there" in told[str(deleted)]
     assert "was reversed in the ERP" in told[str(reversed_)]
     scene.posted(unheard)
+
+
+async def test_a_day_whose_lists_take_longer_than_a_slice_is_compared_all_the_same() -> None:
+    world = World()
+    for number in range(1, 4):
+        world.trade(an_order(number, days=number))
+    cursor, run = Cursor.of(FIRST, LAST), Run(Lane(1, "system:reconcile"), 1, 0, 30.0, ())
+    for _ in range(20):
+        if await reconcile(Memory(world), world.rules(), cursor, enough=slice_of(cursor, run, -1.0)):
+            break
+    assert (cursor.totals.orders, cursor.totals.ties) == (3, True)
 
 
 @pytest.mark.parametrize(

@@ -218,9 +218,16 @@ async def hold(database: Database, fence: Fence, posting: Posting, error: str) -
 
 
 async def hold_all(connection: AsyncConnection, fence: Fence, doubtful: Sequence[tuple[Posting, str]]) -> set[Name]:
-    """The same for several, in the caller's transaction, beside the marks that show the holds to a person."""
+    """The same for several, in the caller's transaction, beside the marks that show the holds to a person.
+
+    What a reversal of ours undoes is left out: a run may have sent it after the rows were read and before the target
+    was, and it leaves no trace in the row of what it undoes.
+    """
+    undone = await reversed_names(connection, fence.integration, [posting.name.reference for posting, _ in doubtful])
     held: set[Name] = set()
     for posting, error in sorted(doubtful, key=lambda pair: pair[0].name):
+        if posting.name in undone:
+            continue
         parameters = {**_fence(fence), **_versions([posting]), "error": known_secrets.mask(error)}
         held |= {Name(r.reference, r.generation) for r in await connection.execute(sql.HOLD, parameters)}
     return held

@@ -6,7 +6,7 @@ one ended, the next run goes on, on whatever machine.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -80,13 +80,8 @@ class ReconcileFlow:
             today = now.astimezone(zone).date()
             cursor = Cursor.of(today - timedelta(days=settings.days), today - timedelta(days=1))
         rules = rules_of(context, cursor.first, cursor.last, now, lag_s=settings.lag_s)
-        ends_at = time.monotonic() + self._slice_s
-
-        def enough() -> bool:
-            return run.stopping or not run.alive or time.monotonic() > ends_at
-
         try:
-            whole = await reconcile(sources, rules, cursor, enough=enough)
+            whole = await reconcile(sources, rules, cursor, enough=slice_of(cursor, run, self._slice_s))
         except ConnectorError:
             await self._keep(context, run, cursor)
             raise
@@ -137,6 +132,19 @@ class ReconcileFlow:
         return [
             doubt for case, compared in await examine(sources, rules, orders) for doubt in _touched(case, compared)
         ]  # fmt: skip
+
+
+def slice_of(cursor: Cursor, run: Run, slice_s: float) -> Callable[[], bool]:
+    """Tells when a slice that begins now is over. By time only after some step: the lists of a day are read anew in
+    each slice, and may take longer than one."""
+    ends_at = time.monotonic() + slice_s
+    begun = (cursor.day, cursor.after)
+
+    def enough() -> bool:
+        late = time.monotonic() > ends_at and (cursor.day, cursor.after) != begun
+        return late or run.stopping or not run.alive
+
+    return enough
 
 
 def rules_of(context: Context, first: date, last: date, now: datetime, *, lag_s: float) -> Rules:
