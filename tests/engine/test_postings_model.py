@@ -332,8 +332,13 @@ class Ledger(RuleBasedStateMachine):
                 self.find(run, posting, seen)
             elif posting.state in OPEN:
                 self.believe_absence(run, posting)
-            elif posting.state is State.PLANNED:
+            elif posting.state is State.PLANNED and not self.has_risen(look, name):
                 self.send(run, posting)
+
+    def has_risen(self, look: Look, name: Name) -> bool:
+        """Whether the look-up shows an earlier generation that was declared gone: `apply` does not even ask then."""
+        lower = ORDERS[: name.generation - 1] if name in ORDERS else ()
+        return any(look.seen.get(each) and look.rows[each].state is State.VOID for each in lower)
 
     def plan(self, run: Run, name: Name) -> None:
         rows = self.do(postings.plan(self.database, run.fence, [planned(name, "a")]))

@@ -6,8 +6,9 @@ from dataclasses import replace
 from ml_connector.connectors.base import Outgoing, Permit, PostResult
 from ml_connector.connectors.errors import NotSent
 from ml_connector.engine import postings, records
-from ml_connector.engine.outcomes import Applied, Changed, Stopped
+from ml_connector.engine.outcomes import Applied, Changed, Stopped, Waits
 from ml_connector.engine.postings import Name, State
+from ml_connector.engine.recovery import at_generation
 from ml_connector.flows.orders import OrdersFlow
 from tests.exactly_once.desk import Books, Desk
 from tests.exactly_once.shop import Room, Shop
@@ -103,3 +104,26 @@ async def test_a_generation_that_is_gone_is_not_sent_again(desk: Desk, books: Bo
         assert await postings.decide(connection, rows[Name("S1-O10250")], State.VOID, why="deleted")
     assert isinstance(await desk.run(KEY, replace(ORDER)), Stopped)
     assert books.references() == []
+
+
+async def test_what_arrives_after_it_was_declared_gone_bars_the_next_generation(desk: Desk, books: Books) -> None:
+    """P7: somebody else's document was found and taken away while our own request was still on its way."""
+    books.takes_nothing = True
+    await desk.run(KEY, ORDER)
+    books.book(OTHER)
+    assert isinstance(await desk.run(KEY, ORDER), Stopped)
+    books.stored.clear()
+    async with desk.database.transaction() as connection:
+        rows = await postings.read(connection, 1, ["S1-O10250"])
+        assert await postings.decide(connection, rows[Name("S1-O10250")], State.VOID, why="deleted")
+    books.takes_nothing = False
+    second = at_generation(ORDER, 2)
+    assert isinstance(await desk.run(KEY, second), Waits), "it may still be committed"
+    books.book(ORDER)
+    await desk.do("UPDATE postings SET resolve_at = statement_timestamp() - interval '1 second' WHERE state = 'void'")
+    result = await desk.run(KEY, second)
+    assert books.references() == ["S1-O10250"], "booked twice"
+    assert isinstance(result, Stopped)
+    assert "declared gone" in result.message
+    books.stored.clear()
+    assert isinstance(await desk.run(KEY, second), Applied)

@@ -132,6 +132,11 @@ RULES = (
         red=f"engine/test_clock.py::test_what_may_still_arrive_bars_the_next_generation {MODEL}",
     ),
     mutant(
+        "P7", "\"and not there in the look-up\"", APPLY,
+        ("            elif row.name.generation > 1 and (why := risen.get(row.name.reference)):", "            elif (why := risen.get(\"\")):"),
+        red=f"{DESK}test_what_arrives_after_it_was_declared_gone_bars_the_next_generation",
+    ),
+    mutant(
         "P6", "the horizon of our own request beside a stranger's document", SQL,
         ("fingerprint = w.fingerprint, adopted = w.adopted, error = w.error,\n", "fingerprint = w.fingerprint, adopted = w.adopted, error = w.error, resolve_at = NULL,\n"),
         red="engine/test_clock.py::test_what_may_still_arrive_is_not_tried_again",

@@ -215,8 +215,17 @@ class Applier:
     ) -> list[Posting]:
         """Adopts or holds what the target has. Returns what it does not have."""
         documents = prepared.documents
-        stored = await self._find([Lookup(documents[row.name], all_generations=_is_first(row)) for row in rows])
+        gone = await self._declared_gone(rows)
+        lookups = [Lookup(documents[row.name], all_generations=_is_first(row)) for row in rows]
+        stored = await self._find(lookups + [Lookup(document_from_json(posting.content)) for posting in gone])
         await crash.point("look_up.a")
+        risen = {
+            posting.name.reference: f"{document.number} stands under {posting.name.written}, which was declared gone: "
+            "reverse it in the ERP, then replay the record"
+            for posting in gone
+            for document in stored.get(posting.name.written, ())
+            if document.reference == posting.name.written and not document.reversed_by
+        }
         absent: list[Posting] = []
         judged: list[tuple[Posting, Judgement]] = []
         for row in rows:
@@ -236,6 +245,8 @@ class Applier:
                 )
             elif (judgement := judge(row, document, found, self._target.ledger)) is not None:
                 judged.append((row, judgement))
+            elif row.name.generation > 1 and (why := risen.get(row.name.reference)):
+                prepared.verdicts[row.name] = Stopped("posting_held", row.name.reference, why)
             else:
                 absent.append(row)
         written = await self._record(judged)
@@ -247,6 +258,16 @@ class Applier:
             else:
                 prepared.verdicts[row.name] = Stands(judgement.number)
         return absent
+
+    async def _declared_gone(self, rows: Sequence[Posting]) -> list[Posting]:
+        """Earlier generations of these that a person has declared gone. What was gone then may have arrived since: a
+        request of ours that was still on its way when somebody else's document was taken away (P7)."""
+        names = [row.name.reference for row in rows if row.name.generation > 1 and _is_entry(row)]
+        if not names:
+            return []
+        async with self._database.connect() as connection:
+            known = await postings.read(connection, self._fence.integration, names)
+        return [known[name] for name in sorted(known) if known[name].state is State.VOID]
 
     async def _check(self, rows: Sequence[Posting], prepared: _Prepared) -> None:
         """What the master data has something against is stopped before a byte of it is sent."""
@@ -369,6 +390,11 @@ def planned_from(document: Document, *, connection: int, flow: str, work: Work) 
 def _is_first(row: Posting) -> bool:
     """Nothing was ever sent under the reference, as far as we know: the target may hold any generation of it (P7)."""
     return row.name.generation == 1 and row.attempt == 0
+
+
+def _is_entry(row: Posting) -> bool:
+    """A document that stands beside no earlier generation of itself: no update, no reversal, no adjustment."""
+    return row.step is Step.CREATE and row.kind not in (Kind.CUSTOMER.value, Kind.ADJUSTMENT.value)
 
 
 def _differs(row: Posting, planned: Planned) -> bool:
