@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    Bundle,
     RuleBasedStateMachine,
     initialize,
     invariant,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -79,14 +79,13 @@ class Going:
 
 
 class Queue(RuleBasedStateMachine):
-    going = Bundle("going")
-
     def __init__(self, url: str, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self.loop = loop
         self.database = Database(url, application="model", pool_size=4)
         self.known: dict[str, Known] = {}
         self.runs: dict[int, Going] = {}
+        self.ghosts: list[Going] = []  # swept, or ended
         self.open: dict[str, float] = {}  # records with a posting in flight, and its `resolve_at`
         self.now = 0.0
         self.epoch = 0
@@ -127,8 +126,8 @@ class Queue(RuleBasedStateMachine):
         self.do(work())
         self.marked(keys, want)
 
-    @rule(target=going, batch=st.integers(1, 4), waits=st.booleans())
-    def claim(self, batch: int, waits: bool) -> Going:
+    @rule(batch=st.integers(1, 4), waits=st.booleans())
+    def claim(self, batch: int, waits: bool) -> None:
         """`waits`: until something is due."""
         next_at = earliest(*(record.run_at for record in self.known.values()))
         if waits and next_at is not None and next_at > self.now:
@@ -142,7 +141,7 @@ class Queue(RuleBasedStateMachine):
         due = {k: r.run_at for k, r in self.known.items() if r.run_at is not None and r.run_at <= self.now}
         if claim is None:
             assert not due, f"{due} should run and was not claimed"
-            return Going(Claim(LANE, -1, 0, (), START), set(), 0.0, alive=False)
+            return
         keys = {record.key for record in claim.records}
         assert keys <= set(due), "claimed what is running, at rest, dead or not due"
         assert len(keys) <= batch
@@ -155,11 +154,12 @@ class Queue(RuleBasedStateMachine):
             self.known[key].run_at = None
         run = Going(claim, set(keys), self.now + LEASE_S, seen={record.key: record.seq for record in claim.records})
         self.runs[claim.token] = run
-        return run
 
-    @rule(run=going, stamp=MOMENTS, next_in_s=st.sampled_from([None, None, 60.0]), marked=st.booleans())
-    def finish(self, run: Going, stamp: float | None, next_in_s: float | None, marked: bool) -> None:
+    @precondition(lambda self: self.runs or self.ghosts)
+    @rule(stamp=MOMENTS, next_in_s=st.sampled_from([None, None, 60.0]), marked=st.booleans(), data=st.data())
+    def finish(self, stamp: float | None, next_in_s: float | None, marked: bool, data: st.DataObject) -> None:
         """`marked`: a mark is on its way, not committed, when the run says that all is done."""
+        run = self.some_run(data)
         keys = set(run.left) if run.alive else set()
 
         async def work() -> set[str]:
@@ -167,7 +167,7 @@ class Queue(RuleBasedStateMachine):
             async with self.database.connect() as connection:
                 return await records.finish(connection, LANE, run.claim.token, done, ends=True)
 
-        if marked and run.claim.records:
+        if marked:
             first = {run.claim.records[0].key}
             written = self.do(self.meanwhile(lambda c: records.mark(c, 1, "orders", first), work()))
             self.marked(first, None)
@@ -191,11 +191,11 @@ class Queue(RuleBasedStateMachine):
             record.hold = record.rest_until = None
         self.end(run, written)
 
-    @rule(run=going, wakes=st.booleans(), counts=st.booleans(), data=st.data())
-    def fail(self, run: Going, wakes: bool, counts: bool, data: st.DataObject) -> None:
+    @precondition(lambda self: self.runs or self.ghosts)
+    @rule(wakes=st.booleans(), counts=st.booleans(), data=st.data())
+    def fail(self, wakes: bool, counts: bool, data: st.DataObject) -> None:
+        run = self.some_run(data)
         key = self.pick(run, data)
-        if key is None:
-            return
 
         async def work() -> bool:
             async with self.database.connect() as connection:
@@ -219,12 +219,12 @@ class Queue(RuleBasedStateMachine):
         record.deaths, record.suspect, record.wakes = 0, False, wakes
         self.end(run, {key})
 
-    @rule(run=going, wakes=st.booleans(), mapping=st.sampled_from(["", "", "saved", "being saved"]), data=st.data())
-    def hold(self, run: Going, wakes: bool, mapping: str, data: st.DataObject) -> None:
+    @precondition(lambda self: self.runs or self.ghosts)
+    @rule(wakes=st.booleans(), mapping=st.sampled_from(["", "", "saved", "being saved"]), data=st.data())
+    def hold(self, wakes: bool, mapping: str, data: st.DataObject) -> None:
         """`mapping`: what the hold would wait for is saved before it is written, or just then, not yet committed."""
+        run = self.some_run(data)
         key = self.pick(run, data)
-        if key is None:
-            return
         if mapping == "saved":
             self.save_mapping(key)
 
@@ -253,12 +253,12 @@ class Queue(RuleBasedStateMachine):
         record.attempts, record.deaths, record.suspect, record.rest_until = 0, 0, False, self.now + REST_S
         self.end(run, {key})
 
-    @rule(run=going, data=st.data(), keeps=st.booleans(), waits_for=st.sampled_from([None, "a", "b"]))
-    def defer(self, run: Going, keeps: bool, waits_for: str | None, data: st.DataObject) -> None:
+    @precondition(lambda self: self.runs or self.ghosts)
+    @rule(data=st.data(), keeps=st.booleans(), waits_for=st.sampled_from([None, "a", "b"]))
+    def defer(self, keeps: bool, waits_for: str | None, data: st.DataObject) -> None:
         """Handed back, or waiting for the posting of some record, which may be in flight or settled (P4)."""
+        run = self.some_run(data)
         key = self.pick(run, data)
-        if key is None:
-            return
         after_s = 0.0 if waits_for is None else WIDE_S
         reference = None if waits_for is None else f"D-{waits_for}"
 
@@ -285,11 +285,11 @@ class Queue(RuleBasedStateMachine):
             record.deaths, record.suspect = 0, False
         self.end(run, {key})
 
-    @rule(run=going, data=st.data())
-    def park(self, run: Going, data: st.DataObject) -> None:
+    @precondition(lambda self: self.runs or self.ghosts)
+    @rule(data=st.data())
+    def park(self, data: st.DataObject) -> None:
+        run = self.some_run(data)
         key = self.pick(run, data)
-        if key is None:
-            return
 
         async def work() -> bool:
             async with self.database.connect() as connection:
@@ -330,9 +330,11 @@ class Queue(RuleBasedStateMachine):
                 record.dead, record.hold = False, None
                 record.due_by(self.now)
 
-    @rule(run=going)
-    def renew(self, run: Going) -> None:
+    @precondition(lambda self: self.runs or self.ghosts)
+    @rule(data=st.data())
+    def renew(self, data: st.DataObject) -> None:
         """Also of a lease that has lapsed: while nobody has swept it, it is good (R2)."""
+        run = self.some_run(data)
 
         async def work() -> list[int]:
             async with self.database.connect() as connection:
@@ -342,7 +344,7 @@ class Queue(RuleBasedStateMachine):
         assert bool(self.do(work())) is (run.claim.token in self.runs), "tokens are compared, never clocks"
         run.lease_until = self.now + LEASE_S
 
-    @rule(lapses=st.booleans())
+    @rule(lapses=st.sampled_from([False, False, True]))
     def sweep(self, lapses: bool) -> None:
         """Some worker died, or is so slow that its lease lapsed. It may still come back, as another rule."""
         if lapses:
@@ -369,14 +371,14 @@ class Queue(RuleBasedStateMachine):
             record.run_at = None if record.dead else self.now
             assert swept.statuses[key] is (Status.DEAD if record.dead else Status.WAITING)
         run.alive = False
+        self.ghosts.append(run)
         self.fenced_writes(run)
 
-    @rule(target=going, keys=st.sets(KEYS, min_size=1, max_size=3))
-    def a_worker_dies(self, keys: set[str]) -> Going:
+    @rule(keys=st.sets(KEYS, min_size=1, max_size=3))
+    def a_worker_dies(self, keys: set[str]) -> None:
         self.mark(keys, None)
-        run = self.claim(4, waits=True)
+        self.claim(4, waits=True)
         self.sweep(lapses=True)
-        return run
 
     @rule(key=KEYS)
     def a_posting_is_in_flight(self, key: str) -> None:
@@ -486,10 +488,13 @@ class Queue(RuleBasedStateMachine):
     def holds(self, run: Going, key: str) -> bool:
         return run.alive and key in run.left
 
-    def pick(self, run: Going, data: st.DataObject) -> str | None:
+    def some_run(self, data: st.DataObject) -> Going:
+        """A living run mostly; now and then the ghost of one."""
+        return data.draw(st.sampled_from([*list(self.runs.values()) * 4, *self.ghosts[-2:]]))
+
+    def pick(self, run: Going, data: st.DataObject) -> str:
         """Any record that the run once claimed: also one that it has written already, or lost."""
-        keys = sorted(record.key for record in run.claim.records)
-        return data.draw(st.sampled_from(keys)) if keys else None
+        return data.draw(st.sampled_from(sorted(record.key for record in run.claim.records)))
 
     def end(self, run: Going, keys: set[str]) -> None:
         run.left -= keys
@@ -501,6 +506,7 @@ class Queue(RuleBasedStateMachine):
 
             self.do(work())
             del self.runs[run.claim.token]
+            self.ghosts.append(run)
             run.alive = False
 
     def fenced_writes(self, run: Going) -> None:
@@ -536,7 +542,7 @@ def latest(*moments: float | None) -> float | None:
     return max((at for at in moments if at is not None), default=None)
 
 
-def explore(url: str, *, examples: int, steps: int = 40) -> None:
+def explore(url: str, *, examples: int, steps: int = 70) -> None:
     """Drives `Queue` on the database at `url` until hypothesis has seen enough, or found what no rule explains."""
     loop = asyncio.new_event_loop()
 

@@ -288,6 +288,36 @@ async def mark_in(database: Database, integration: int, key: str) -> None:
         await records.notify(connection, [Lane(integration, "orders")])
 
 
+class Crowded(Counting):
+    """Notes which runs were under way together. Each lasts until another has begun, or a moment."""
+
+    def __init__(self) -> None:
+        super().__init__("orders")
+        self.now: set[int] = set()
+        self.together: list[set[str]] = []
+
+    async def run(self, run: Run) -> dict[str, Outcome]:
+        self.now.add(run.integration)
+        for _ in range(10):
+            self.together.append({str(integration) for integration in self.now})
+            await asyncio.sleep(0.05)
+        self.now.discard(run.integration)
+        return {key: Done() for key in run.keys}
+
+
+async def test_a_suspect_has_the_process_to_itself(database: Database) -> None:
+    """Whatever ran beside it would die with it, again and again, until it is parked as well (R7)."""
+    async with database.transaction() as connection:
+        for integration in range(1, 6):
+            await records.mark(connection, integration, "orders", ["1"])
+        await connection.execute(text("UPDATE records SET suspect = true WHERE integration = 3"))
+    flow = Crowded()
+    await working(Worker(database, {"orders": flow}, pace=Pace(poll_s=0.1)), database, all_("synced"))
+    assert {"3"} in flow.together
+    assert not [together for together in flow.together if "3" in together and len(together) > 1]
+    assert any(len(together) > 1 for together in flow.together), "nothing ever ran side by side"
+
+
 async def test_the_gate_holds_a_lane_back_without_writing(database: Database) -> None:
     async with database.transaction() as connection:
         await records.mark(connection, 1, "orders", ["1"])

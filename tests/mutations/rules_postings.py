@@ -45,7 +45,7 @@ RULES = (
     ),
     mutant(
         "P2", "the version in `send`", SQL, versionless("= 'planned' AND (p.resolve_at"),
-        red=f"{T}test_send_needs_the_version_read_before_the_look_up {MODEL}",
+        red=f"{T}test_send_needs_the_version_read_before_the_look_up",
     ),
     mutant(
         "P2", "the version in `found`", SQL, versionless("IN ('planned', 'sending', 'uncertain')"),
@@ -129,7 +129,7 @@ RULES = (
     mutant(
         "P7", "\"and nothing of it can arrive any more\"", SQL,
         ("coalesce(b.resolve_at <= d.read_at, true)", "true"),
-        red=f"engine/test_clock.py::test_what_may_still_arrive_bars_the_next_generation {MODEL}",
+        red="engine/test_clock.py::test_what_may_still_arrive_bars_the_next_generation",
     ),
     mutant(
         "P7", "\"and not there in the look-up\"", APPLY,
@@ -183,7 +183,7 @@ RULES = (
     mutant(
         "P12", "the decision that frees the next generation", SQL,
         ("NOT (b.state = 'void' AND coalesce(b.resolve_at <= d.read_at, true))\n", "true\n"),
-        red=f"{T}test_a_repost_never_overtakes_a_generation_in_flight_or_held {MODEL}",
+        red=f"{T}test_a_repost_never_overtakes_a_generation_in_flight_or_held",
     ),
     mutant(
         "P13", "the two ways of writing a number apart", "planning/references.py", ("    return f\"Z{packed}\"", "    return packed"),

@@ -146,7 +146,7 @@ RULES = (
         "R7", "\"in a process that runs nothing else\"", WORKER,
         ("        if suspect:\n            await self._until_idle(asks=True)\n        self._active", "        self._active"),
         ("        if suspect:\n            await self._until_idle()\n\n", "\n"),
-        red="engine/test_worker.py::test_a_record_that_kills_its_worker_is_parked_and_its_neighbours_are_not",
+        red="engine/test_worker.py::test_a_suspect_has_the_process_to_itself",
     ),
     mutant(
         "R7", "the end of long runs", WORKER,
@@ -175,7 +175,13 @@ RULES = (
     mutant(
         "R11", "the turn", WORKER,
         ("                self._ring.append(lane)  # its turn comes again after the others", "                self._ring.appendleft(lane)"),
+        ("                self._ring.append(lane)\n                continue\n", "                self._ring.appendleft(lane)\n                return None\n"),
         red="engine/test_worker.py::test_a_flood_in_one_lane_does_not_starve_the_others",
+    ),
+    mutant(
+        "R11", "the places for integrations that have no run", WORKER,
+        ("        return not own or (own < self._pace.runs_at_once and", "        return not own or (own < 99 or"),
+        red="engine/test_worker.py::test_integrations_whose_runs_last_long_leave_places_for_the_others",
     ),
     mutant(
         "R12", "\"not by a mark\"", SQL,

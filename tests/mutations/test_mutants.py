@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.points import STORIES
-from tests.docs.test_exactly_once import GUARDED
+from tests.docs.test_exactly_once import GUARDED, rows
 from tests.mutations.mutants import PACKAGE, SOURCE, Edit, Mutant, StaleMutant
 from tests.mutations.rules import MUTANTS
 
@@ -54,3 +54,8 @@ def test_every_test_that_a_mutant_names_exists() -> None:
     collected = {line for line in done.stdout.splitlines() if "::" in line} | stories
     known = collected | {test.partition("[")[0] for test in collected}
     assert [test for test in wanted if test not in known] == []
+
+
+def test_the_page_lists_what_each_mutant_has_shown() -> None:
+    listed = {(cells[0], cells[1]) for cells in rows("s")}
+    assert listed == {(mutant.rule, mutant.without) for mutant in MUTANTS}, "run `make mutations` and write it down"
