@@ -134,9 +134,18 @@ async def test_a_scheduled_record_waits_for_its_next_time(database: Database) ->
     assert timedelta(seconds=55) < record.due_in <= timedelta(seconds=60)
 
 
-async def test_a_record_does_not_rest_while_a_posting_of_its_own_is_open(database: Database) -> None:
+async def test_what_a_run_has_done_is_what_it_saw(database: Database) -> None:
+    """Completeness is `done_seq < seq`: a mark that came meanwhile is not done, though the record runs at once."""
     await mark(database, "1")
     taken = await claimed(database)
+    await mark(database, "1")
+    await finish(database, taken)
+    record = await row(database)
+    assert (record.done_seq, record.seq) == (1, 2)
+
+
+async def open_posting(database: Database) -> None:
+    """A document of record 1 whose outcome is unknown for 60 s."""
     async with database.connect() as connection:
         await connection.execute(
             text(
@@ -145,6 +154,20 @@ async def test_a_record_does_not_rest_while_a_posting_of_its_own_is_open(databas
                 " 'uncertain', statement_timestamp(), statement_timestamp() + interval '60 seconds')"
             )
         )
+
+
+async def test_a_held_record_wakes_for_a_posting_of_its_own_that_is_open(database: Database) -> None:
+    await open_posting(database)
+    await held(database)
+    record = await row(database)
+    assert record.status == "held"
+    assert timedelta(seconds=5) < record.due_in <= timedelta(seconds=60), "nobody would ever look at the document"
+
+
+async def test_a_record_does_not_rest_while_a_posting_of_its_own_is_open(database: Database) -> None:
+    await mark(database, "1")
+    taken = await claimed(database)
+    await open_posting(database)
     await finish(database, taken)
     record = await row(database)
     assert record.status == "waiting"

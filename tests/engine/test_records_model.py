@@ -542,7 +542,7 @@ def latest(*moments: float | None) -> float | None:
     return max((at for at in moments if at is not None), default=None)
 
 
-def explore(url: str, *, examples: int, steps: int = 70) -> None:
+def explore(url: str, *, examples: int, steps: int = 50) -> None:
     """Drives `Queue` on the database at `url` until hypothesis has seen enough, or found what no rule explains."""
     loop = asyncio.new_event_loop()
 
@@ -563,7 +563,7 @@ def explore(url: str, *, examples: int, steps: int = 70) -> None:
 
 
 def test_the_queue_keeps_its_rules_in_any_order_of_events(database_url: str) -> None:
-    explore(database_url, examples=40)
+    explore(database_url, examples=30)
 
 
 @pytest.mark.parametrize(

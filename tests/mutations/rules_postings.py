@@ -41,7 +41,7 @@ RULES = (
          "                          AND p.state IN ('sending', 'uncertain'))) END",
          "                        WHERE p.integration = :integration AND p.flow = :flow AND p.record_key = :key\n"
          "                          AND false)) END"),
-        red="engine/test_records_model.py::test_the_queue_keeps_its_rules_in_any_order_of_events",
+        red="engine/test_records.py::test_a_held_record_wakes_for_a_posting_of_its_own_that_is_open",
     ),
     mutant(
         "P2", "the version in `send`", SQL, versionless("= 'planned' AND (p.resolve_at"),

@@ -28,7 +28,8 @@ RULES = (
     ),
     mutant(
         "R1", "the count of the claim in `done_seq` (the newest instead)", SQL,
-        ("THEN r.done_seq ELSE l.seen END,", "THEN r.done_seq ELSE r.seq END,"), red=MODEL,
+        ("THEN r.done_seq ELSE l.seen END,", "THEN r.done_seq ELSE r.seq END,"),
+        red=f"{T}test_what_a_run_has_done_is_what_it_saw",
     ),
     mutant("R1", "the count itself", SQL,
            ("  seq = r.seq + 1, want = greatest", "  seq = r.seq, want = greatest"),
@@ -58,7 +59,7 @@ RULES = (
         "R2", "\"never clocks\" (a lapsed lease is not renewed)", RUNS,
         ("AND token = ANY(CAST(:tokens AS bigint[])) RETURNING token",
          "AND token = ANY(CAST(:tokens AS bigint[])) AND lease_until > statement_timestamp() RETURNING token"),
-        red=f"engine/test_clock.py::test_a_lapsed_lease_that_nobody_swept_is_still_good {MODEL}",
+        red="engine/test_clock.py::test_a_lapsed_lease_that_nobody_swept_is_still_good",
     ),
     mutant(
         "R3", "the run's row in the statement that writes", POSTINGS_SQL, (ALIVE, "SELECT 1 AS one)"),
