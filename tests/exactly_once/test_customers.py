@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ml_connector.connectors.base import Lookup, Outgoing, Permit, PostResult, StoredDocument
+from ml_connector.connectors.base import Lookup, Outgoing, Permit, PostResult, Problem, StoredDocument
 from ml_connector.connectors.errors import Unreachable
 from ml_connector.domain.customers import Customer
+from ml_connector.domain.documents import Document
 from ml_connector.domain.orders import Address
+from ml_connector.engine.apply import Work
 from ml_connector.engine.database import Database
-from ml_connector.engine.outcomes import Applied, Changed
+from ml_connector.engine.outcomes import Applied, Changed, Stopped
 from ml_connector.engine.runs import Done, Hold
 from ml_connector.flows.customers import CustomersFlow
 from tests.exactly_once.desk import Books, Desk
@@ -137,3 +139,40 @@ async def test_a_customer_that_nobody_has_in_hand_any_more_is_sent_as_the_next_o
     books.away = False
     assert isinstance(await desk.run("2", ELSEWHERE), Applied)
     assert (await desk.one("SELECT content ->> 'text' AS text FROM postings")).text == ELSEWHERE.text
+
+
+class PickyBooks(SlowBooks):
+    """An ERP that has something against the customer as the other order shows it."""
+
+    async def check(self, documents: Sequence[Document]) -> Mapping[str, Sequence[Problem]]:
+        problem = Problem("field", "Country", "the customer has no country in its address")
+        return {d.reference: [problem] for d in documents if d.text == ELSEWHERE.text}
+
+
+async def test_what_is_wrong_with_a_customer_in_another_order_holds_no_order_but_that(database: Database) -> None:
+    books = PickyBooks()
+    desk = Desk(database, books)
+    first, second = await desk.claim("1"), await desk.claim("2")
+    lacks_it = asyncio.create_task(desk.apply(first, ELSEWHERE))
+    await books.is_asked.acquire()
+    shares_it = asyncio.create_task(desk.apply(second, CREATED))
+    await books.is_asked.acquire()
+    for _ in range(3):
+        books.answers.release()
+    held, goes_on = await lacks_it, await shares_it
+    assert isinstance(held, Stopped)
+    assert isinstance(goes_on, Changed), "held for what another order lacks"
+    await desk.end(first, held)
+    await desk.end(second, goes_on)
+    assert isinstance(await desk.run("2", CREATED), Applied)
+    assert books.references() == ["S1-C4711"]
+
+
+async def test_two_orders_of_one_run_with_one_customer_are_held_each_for_itself(database: Database) -> None:
+    books = PickyBooks()
+    books.answers.release()
+    desk = Desk(database, books)
+    run = await desk.claim("1", "2")
+    results = await desk.applier(run).apply([Work("1", (ELSEWHERE,)), Work("2", (CREATED,))])
+    assert isinstance(results["1"], Stopped)
+    assert isinstance(results["2"], Changed)

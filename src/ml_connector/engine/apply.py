@@ -60,6 +60,10 @@ class _Prepared:
     ready: dict[Name, Posting] = field(default_factory=dict[Name, Posting])
 
 
+_NOT_OF_CONTENT = ("posting_held", "reversed_in_erp")
+"""Holds that say something of a row, whatever was planned for it."""
+
+
 class Applier:
     """Applies plans for one run, under its token."""
 
@@ -165,7 +169,7 @@ class Applier:
             wave = {key: progress.left[0] for key, progress in active.items()}
             await self._send(prepared, {name_of(document) for document in wave.values()})
             for key, document in wave.items():
-                outcome = prepared.verdicts[name_of(document)]
+                outcome = _own(prepared, document)
                 if isinstance(outcome, Stands):
                     active[key].numbers[document.reference] = outcome.number
                     del active[key].left[0]
@@ -421,6 +425,16 @@ def _standing(row: Posting, planned: Planned) -> Stands | Stop | None:
         wait_s = max(0.1, (row.resolve_at - row.read_at).total_seconds())
         return Waits("", wait_s, f"{row.name.written} was refused a moment ago")
     return None
+
+
+def _own(prepared: _Prepared, document: Document) -> Stands | Stop:
+    """The verdict for whoever planned `document`. What an ERP has against a shared customer as another order shows it,
+    it need not have against this order's: that one is planned, and tried, in the next run."""
+    name = name_of(document)
+    verdict = prepared.verdicts[name]
+    if isinstance(verdict, Stopped) and verdict.kind not in _NOT_OF_CONTENT and prepared.documents[name] != document:
+        return Changed(f"{name.written} was planned from another order, and stopped there: {verdict.message}")
+    return verdict
 
 
 def _problem(problems: Sequence[Problem]) -> Stop:
