@@ -24,6 +24,22 @@ settings.register_profile("suite", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("suite")
 
 
+PROCESSES = (
+    *("bench", "cli", "contract", "crash/long", "crash/machines"),
+    *("e2e", "engine", "engine_services", "reconcile"),
+)
+"""Folders with tests that start real processes and wait for them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test of real processes that fails is run once more, for a shared machine may stand still at any moment; the
+    summary says which (`R`). Crash stories and scenarios decide by themselves: never where something is doubled."""
+    home = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(home) and item.path.relative_to(home).as_posix().startswith(PROCESSES):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 def _execute(server: URL, statement: str, *names: str) -> None:
     dsn = server.set(drivername="postgresql", database="postgres").render_as_string(hide_password=False)
     with psycopg.connect(dsn, autocommit=True) as connection:

@@ -12,6 +12,7 @@ import secrets
 import time
 import urllib.request
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -375,6 +376,12 @@ class Case:
         return books.complaints(
             self.store, self.erp, mapping=mapping, older=older, policy=stage.policy, settings=stage.erp_settings()
         )
+
+    def doubled(self) -> list[str]:
+        """References under which the ERP has more than one live document."""
+        counts = Counter(d.reference for d in books.documents_in(self.erp) if not (d.reversed_by or d.reverses))
+        partners = {name: len(numbers) for name, numbers in books.partners_in(self.erp).items()}
+        return [f"{n} x {name}" for name, n in {**counts, **partners}.items() if n > 1]
 
     def settled(self) -> None:
         """Waits until both sides agree and nothing is open; somebody must be there to do it."""

@@ -162,7 +162,8 @@ def our_own_write_echoing_back(play: Play) -> None:
     written, posts, reads = notes(), play.posts(), _reads(play, order)
     play.rest()
     play.rest()
-    assert (notes(), play.posts(), _reads(play, order)) == (written, posts, reads), "it goes round"
+    assert (notes(), play.posts()) == (written, posts), "it goes round"
+    assert _reads(play, order) <= reads + 1, "read again and again"  # once: a stamp as young as this is not final
     assert written <= 2
     assert Decimal(play.snapshot(order)["order"]["total_inc_tax"]) == play.head(order)["total_inc_tax"]
     play.ties()

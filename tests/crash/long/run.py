@@ -125,9 +125,9 @@ class LongRun:
         return bool(self._crew.kills and self._crew.stops and self._restarts)
 
     def _tick(self, phase: str) -> None:
-        self._crew.tick(self._finished)
         self._serve_or_kill_the_server()
-        if self._server_back_at is None:
+        if self._server_back_at is None:  # what a strike interrupts is read from the database
+            self._crew.tick(self._finished)
             if time.monotonic() - self._looked >= LOOK_EVERY_S:
                 self._looked = time.monotonic()
                 self._under_way, self._finished = self._case.backlog(), self._case.finished()

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -73,23 +73,13 @@ class Started:
         return self.said.read_text()[-4000:]
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Started, Started]]:
-    """A run that must hold and one that is tampered with, side by side: both wait more than they compute."""
-    home = tmp_path_factory.mktemp("long")
-    started = (
-        Started.of(home / "good", ["--orders", "30", "--seed", "11"]),
-        Started.of(home / "bad", ["--orders", "8", "--seed", "12", "--tamper"]),
-    )
-    yield started
-    for each in started:
-        each.end()
+@pytest.fixture
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("long")
 
 
-def test_nothing_is_doubled_or_missing_after_kills_stops_faults_and_a_dead_server(
-    runs: tuple[Started, Started],
-) -> None:
-    good, _ = runs
+def test_nothing_is_doubled_or_missing_after_kills_stops_faults_and_a_dead_server(home: Path) -> None:
+    good = Started.of(home / "good", ["--orders", "30", "--seed", "11"])
     found = good.figures()
     assert good.child.returncode == 0, f"{found}\n{good.words()}"
     assert found["orders"] == 30
@@ -104,8 +94,8 @@ def test_nothing_is_doubled_or_missing_after_kills_stops_faults_and_a_dead_serve
     assert f"| seed | {found['seed']} |" in page
 
 
-def test_a_document_that_somebody_deletes_in_the_erp_turns_the_verdict_red(runs: tuple[Started, Started]) -> None:
-    _, bad = runs
+def test_a_document_that_somebody_deletes_in_the_erp_turns_the_verdict_red(home: Path) -> None:
+    bad = Started.of(home / "bad", ["--orders", "8", "--seed", "12", "--tamper"])
     found = bad.figures()
     assert bad.child.returncode == 1, f"{found}\n{bad.words()}"
     assert found["missing"] == 1
