@@ -284,7 +284,7 @@ def tampered() -> Story:
         number, company, year = victim.number.split("/")
         books.call(f"{case.erp}/documents/{company}/{year}/{number}/delete", {})
         found = " ".join(case.complaints())
-        assert "no live document for O100" in found
+        assert "no live document for S1-O100" in found
         assert "0 live documents for S1-O100" in found
         assert "USD differs" in found
 
