@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.crash import books
-from tests.crash.stage import LATE_COMMIT, POST, Case
+from tests.crash.stage import LATE_COMMIT, LOOKUP_LAG_S, POST, Case
 
 Rule = Mapping[str, Any]
 LOOK_UP = {"method": "GET", "path": "API_OPLACCTGDOCITEMCUBE_SRV"}
@@ -96,7 +96,9 @@ CROSSINGS = {
         Crossing("late-commit", (late(BEFORE_AND_AFTER),)),
         Crossing(
             "stale-look-up",
-            ({"fault": "stale_lookup", "match": LOOK_UP, "args": {"lag_s": STALE_V_S - 0.1}},),
+            (
+                {"fault": "stale_lookup", "match": LOOK_UP, "args": {"lag_s": STALE_V_S - LOOKUP_LAG_S - 0.2}},
+            ),  # beside its usual lag
             timing={"v_s": STALE_V_S},
         ),
         Crossing(
