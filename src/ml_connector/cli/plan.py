@@ -15,8 +15,8 @@ from ml_connector.cli.working import Working, working
 from ml_connector.domain.documents import Documents
 from ml_connector.engine import records
 from ml_connector.engine.records import Lane
+from ml_connector.engine.wishes import wish
 from ml_connector.flows.preview import NAME, Preview, preview
-from ml_connector.flows.wishes import wish
 
 
 def command(

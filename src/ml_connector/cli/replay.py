@@ -13,7 +13,7 @@ from ml_connector.engine import records
 from ml_connector.engine.audit import append, entry
 from ml_connector.engine.records import Lane, Status
 from ml_connector.engine.status import keys_by_status
-from ml_connector.flows.wishes import wish
+from ml_connector.engine.wishes import wish
 
 
 def command(

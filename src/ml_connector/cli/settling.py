@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ml_connector.cli.opened import Opened
 from ml_connector.cli.output import Output
-from ml_connector.engine import records
+from ml_connector.engine.standings import standings
 
 _REST = frozenset({"synced", "excluded", "held", "dead"})
 _LOOK_EVERY_S = 0.25
@@ -23,7 +23,7 @@ async def wait_until_done(
     deadline = time.monotonic() + seconds
     while True:
         async with home.database.connect() as connection:
-            rows = await records.standings(connection, integration, flow, keys)
+            rows = await standings(connection, integration, flow, keys)
         if all(row.status in _REST for row in rows) or time.monotonic() > deadline:
             break
         await asyncio.sleep(_LOOK_EVERY_S)

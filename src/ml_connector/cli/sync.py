@@ -14,7 +14,7 @@ from ml_connector.cli.settling import user, wait_until_done
 from ml_connector.cli.working import Working, working
 from ml_connector.engine import records
 from ml_connector.engine.records import MARK_AT_ONCE, Lane
-from ml_connector.flows.wishes import wish
+from ml_connector.engine.wishes import wish
 
 ORDERS = "orders"
 

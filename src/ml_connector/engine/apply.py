@@ -9,12 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ml_connector.connectors.base import Ledger, Lookup, Problem, StoredDocument, Timing
-from ml_connector.connectors.errors import Transient
 from ml_connector.domain.codec import document_from_json, document_to_json
 from ml_connector.domain.documents import Document, Kind
 from ml_connector.engine import crash, postings
 from ml_connector.engine.database import Database, dump_json, parse_json
-from ml_connector.engine.evidence import Judgement, judge
+from ml_connector.engine.evidence import Judgement, judge, unseen
 from ml_connector.engine.outcomes import Applied, Changed, Failed, Result, Stands, Stop, Stopped, Waits, next_look_s
 from ml_connector.engine.postings import OPEN, Name, Planned, Posting, State, Step
 from ml_connector.engine.recovery import adopt_generations
@@ -116,8 +115,8 @@ class Applier:
                 settled[posting.name] = Changed(f"{posting.name.written} never arrived")
             else:
                 settled[posting.name] = Waits(posting.name.reference, next_look_s(posting))
-        if gone and (blind := await self._blind()) is not None:
-            settled |= {posting.name: blind for posting in gone}
+        if gone and (blind := await unseen(self._database, self._fence.integration, self._target.ledger)) is not None:
+            settled |= {posting.name: Failed(blind) for posting in gone}
             gone = []
         await crash.point("resolve.commit.b")
         await self._record(judged)
@@ -131,22 +130,6 @@ class Applier:
             else:
                 settled[posting.name] = Stands(judgement.number)
         return settled
-
-    async def _blind(self) -> Failed | None:
-        """Absence proves nothing while the look-up does not see the youngest document known to be ours (V)."""
-        async with self._database.connect() as connection:
-            witness = await postings.youngest(connection, self._fence.integration)
-        if witness is None:
-            return None
-        document = document_from_json(witness.content)
-        if (await self._find([Lookup(document)])).get(document.reference):
-            return None
-        return Failed(
-            Transient(
-                f"the look-up does not see {document.reference}, posted as {witness.number}: that it does not see "
-                "another document proves nothing; look at the rights of the user in the ERP"
-            )
-        )
 
     # -------------------------------------------------------------- plans
 

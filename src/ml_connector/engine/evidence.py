@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ml_connector.connectors.base import Ledger, StoredDocument
+from ml_connector.connectors.base import Ledger, Lookup, StoredDocument
+from ml_connector.connectors.errors import Transient
+from ml_connector.domain.codec import document_from_json
 from ml_connector.domain.documents import Document, Kind
+from ml_connector.engine import postings
+from ml_connector.engine.database import Database
 from ml_connector.engine.postings import Found, Posting, State
 
 
@@ -72,3 +76,19 @@ def judge(posting: Posting, document: Document, found: Sequence[StoredDocument],
 def _content_belongs_elsewhere(document: Document) -> bool:
     """An order asks of a customer only that it exists; its content is the customers flow's alone (P4)."""
     return document.kind is Kind.CUSTOMER and document.generation == 1
+
+
+async def unseen(database: Database, integration: int, ledger: Ledger, *, system: str = "") -> Transient | None:
+    """Absence proves nothing while the look-up does not see the youngest document known to be ours (V)."""
+    async with database.connect() as connection:
+        witness = await postings.youngest(connection, integration)
+    if witness is None:
+        return None
+    document = document_from_json(witness.content)
+    if (await ledger.find([Lookup(document)])).get(document.reference):
+        return None
+    return Transient(
+        f"the look-up does not see {document.reference}, posted as {witness.number}: that it does not see "
+        "another document proves nothing; look at the rights of the user in the ERP",
+        system=system,
+    )

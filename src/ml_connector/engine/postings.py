@@ -301,6 +301,15 @@ async def youngest(connection: AsyncConnection, integration: int) -> Posting | N
     return next((_posting(row) for row in rows), None)
 
 
+async def owners(
+    connection: AsyncConnection, integration: int, references: Collection[str]
+) -> dict[str, tuple[str, frozenset[str]]]:
+    """By reference: the record that it belongs to, and the target's numbers of all its generations."""
+    parameters = {"integration": integration, "references": sorted(set(references))}
+    rows = await connection.execute(sql.OWNERS, parameters)
+    return {row.reference: (row.record_key, frozenset(row.numbers)) for row in rows}
+
+
 async def in_hand(connection: AsyncConnection, fence: Fence, references: Collection[str]) -> set[Name]:
     """Those of these references that another live run has planned and not sent yet."""
     parameters = {**_fence(fence), "references": sorted(set(references))}

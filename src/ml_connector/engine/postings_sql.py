@@ -277,6 +277,12 @@ SELECT {_COLUMNS} FROM postings p
 """)  # noqa: S608
 
 # Planned by another run that is still at work: it may send the row at any moment, as it planned it.
+OWNERS = text("""
+SELECT reference, min(record_key) AS record_key,
+       coalesce(array_agg(number) FILTER (WHERE number IS NOT NULL), '{}') AS numbers
+  FROM postings WHERE integration = :integration AND reference = ANY(CAST(:references AS text[])) GROUP BY reference
+""")
+
 IN_HAND = text("""
 SELECT p.reference, p.generation
   FROM postings p JOIN runs r ON r.integration = p.integration AND r.token = p.token

@@ -363,23 +363,6 @@ async def replay(connection: AsyncConnection, integration: int, flow: str, keys:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What a person is told of a record. `hold`: the kind of what it waits for; `why`: its last words."""
-
-    key: str
-    status: str
-    hold: str
-    why: str
-
-
-async def standings(connection: AsyncConnection, integration: int, flow: str, keys: Collection[str]) -> list[Standing]:
-    """Those of `keys` that are known, by key."""
-    parameters = {"integration": integration, "flow": flow, "keys": sorted(set(keys))}
-    rows = await connection.execute(sql.STANDINGS, parameters)
-    return [Standing(row.key, row.status, row.hold, row.why) for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
 class Swept:
     """A run that was taken away from its worker, and what became of its records."""
 

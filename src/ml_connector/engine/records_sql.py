@@ -233,11 +233,6 @@ UPDATE records r SET seq = r.seq + 1, attempts = 0, defects = 0, deaths = 0, beh
   FROM l WHERE r.integration = :integration AND r.flow = :flow AND r.key = l.key RETURNING r.key
 """)
 
-STANDINGS = text("""
-SELECT key, status, coalesce(hold_kind, '') AS hold, coalesce(last_error, reason, '') AS why
-  FROM records WHERE integration = :integration AND flow = :flow AND key = ANY(CAST(:keys AS text[])) ORDER BY key
-""")
-
 # Deleting the run row is the fence. Only locked *runs* are skipped; a locked record is waited for, or it would run for
 # ever. R7: after a sweep all are suspects, and only the death of a lone run counts.
 SWEEP = text("""

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from ml_connector.domain.documents import Plan
 from ml_connector.domain.orders import OrderSnapshot
+from ml_connector.engine import wishes
 from ml_connector.engine.postings import Posting
-from ml_connector.flows import wishes
+from ml_connector.engine.wishes import Wishes
 from ml_connector.flows.accounts import known_accounts, new_customer
 from ml_connector.flows.context import Context
 from ml_connector.flows.facts import facts_of, postings_by_record
-from ml_connector.flows.wishes import Wishes
 from ml_connector.planning.plan import plan_order
 
 FLOW = "orders"

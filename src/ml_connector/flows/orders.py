@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from ml_connector.connectors.errors import ConnectorError
 from ml_connector.domain.documents import Document, Excluded, Held, HoldCode, Kind, plan_digest
 from ml_connector.domain.orders import OrderSnapshot
-from ml_connector.engine import crash, records
+from ml_connector.engine import crash, records, wishes
 from ml_connector.engine.apply import Applier, Work
 from ml_connector.engine.outcomes import Applied, Changed, Stop, Stopped, Waits
 from ml_connector.engine.postings import State, live_generations
 from ml_connector.engine.records import Claimed, Lane, Status
 from ml_connector.engine.runs import Done, Fail, Hold, Outcome, Run, fence
-from ml_connector.flows import wishes
 from ml_connector.flows.accounts import made_elsewhere, new_customer
 from ml_connector.flows.answers import outcome_of_error, outcome_of_exclusion, outcome_of_hold, outcome_of_stop
 from ml_connector.flows.batches import each_by_itself

@@ -6,23 +6,15 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ml_connector.engine.database import Database, dump_json
+from ml_connector.engine import watermarks
+from ml_connector.engine.database import Database
 from ml_connector.reconcile.stream import Cursor
 
 NAME = "system:reconcile"
 KEPT_DIFFERENCES = 100
 """Differences that the result of a night lists; `reconcile` shows all of them again."""
-
-_READ = text("SELECT value -> 'running' FROM watermarks WHERE integration = :integration AND flow = :flow")
-_LAST = text("SELECT integration, value -> 'last' AS last FROM watermarks WHERE flow = :flow AND value ? 'last'")
-_SAVE = text("""
-INSERT INTO watermarks (integration, flow, value) VALUES (:integration, :flow, CAST(:value AS jsonb))
-ON CONFLICT (integration, flow) DO UPDATE SET value = watermarks.value || excluded.value,
-  changed_at = statement_timestamp()
-""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +38,13 @@ class TieOutResult:
 
 async def under_way(connection: AsyncConnection, integration: int) -> Cursor | None:
     """Where the run before stopped."""
-    running: Mapping[str, Any] | None = (
-        await connection.execute(_READ, {"integration": integration, "flow": NAME})
-    ).scalar()
+    running: Mapping[str, Any] | None = await watermarks.noted(connection, integration, NAME, "running")
     return Cursor.from_json(running) if running else None
 
 
 async def keep(connection: AsyncConnection, integration: int, cursor: Cursor) -> None:
     """Where the next run goes on."""
-    await _save(connection, integration, {"running": cursor.to_json()})
+    await watermarks.note(connection, integration, NAME, {"running": cursor.to_json()})
 
 
 async def conclude(
@@ -77,14 +67,14 @@ async def conclude(
         "by_currency": {currency: str(amount) for currency, amount in totals.by_currency.items()},
         "found": [{"cause": str(each.cause), "text": each.text} for each in totals.differences[:KEPT_DIFFERENCES]],
     }
-    await _save(connection, integration, {"running": None, "last": last})
+    await watermarks.note(connection, integration, NAME, {"running": None, "last": last})
 
 
 async def last_results(database: Database) -> list[TieOutResult]:
     """The last reconciliation of every integration that had one."""
     async with database.connect() as connection:
-        rows = (await connection.execute(_LAST, {"flow": NAME})).all()
-    return [_result(row.integration, row.last) for row in rows]
+        last = await watermarks.noted_by_all(connection, NAME, "last")
+    return [_result(integration, result) for integration, result in last.items()]
 
 
 def _result(integration: int, last: Mapping[str, Any]) -> TieOutResult:
@@ -103,7 +93,3 @@ def _result(integration: int, last: Mapping[str, Any]) -> TieOutResult:
         Decimal(last["largest"]),
         {currency: Decimal(amount) for currency, amount in last["by_currency"].items()},
     )
-
-
-async def _save(connection: AsyncConnection, integration: int, value: Mapping[str, Any]) -> None:
-    await connection.execute(_SAVE, {"integration": integration, "flow": NAME, "value": dump_json(dict(value))})

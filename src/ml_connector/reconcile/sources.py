@@ -6,14 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import text
-
 from ml_connector.connectors.base import KnowsItself, ListsDocuments, Lookup, StoredDocument
-from ml_connector.connectors.errors import Transient
-from ml_connector.domain.codec import document_from_json
 from ml_connector.domain.documents import Document, Kind
 from ml_connector.domain.orders import OrderSnapshot
-from ml_connector.engine import postings
+from ml_connector.engine import postings, standings
+from ml_connector.engine.evidence import unseen
 from ml_connector.engine.postings import Posting
 from ml_connector.engine.records import Status
 from ml_connector.flows.context import Context, Incapable
@@ -21,24 +18,7 @@ from ml_connector.reconcile.values import Known, Owner
 
 FLOW = "orders"
 _AT_ONCE = 500
-
-_RECORDS = text("""
-SELECT key, status, coalesce(hold_kind, '') AS hold, coalesce(last_error, reason, '') AS message, stamp, heard_at,
-       status IN ('synced', 'excluded') AS done
-  FROM records
- WHERE integration = :integration AND flow = :flow AND key = ANY(CAST(:keys AS text[]))
-""")
-
-_RECORDS_BETWEEN = text("""
-SELECT key FROM records
- WHERE integration = :integration AND flow = :flow AND key ~ '^[0-9]{1,18}$'
-   AND CASE WHEN key ~ '^[0-9]{1,18}$' THEN key::bigint END BETWEEN :low AND :high
-""")
-
-_OWNERS = text("""
-SELECT reference, record_key, number FROM postings
- WHERE integration = :integration AND reference = ANY(CAST(:references AS text[]))
-""")
+_DONE = (Status.SYNCED, Status.EXCLUDED)
 
 
 class Sources(Protocol):
@@ -125,14 +105,12 @@ class ContextSources:
     # -------------------------------------------------------------- our tables
 
     async def known(self, numbers: Sequence[int]) -> Mapping[int, Known]:
-        parameters = {"integration": self._integration, "flow": FLOW, "keys": [str(number) for number in numbers]}
         async with self._context.database.connect() as connection:
-            return {
-                int(row.key): Known(
-                    Status(row.status), row.hold, row.message, row.stamp, row.heard_at, done=row.done
-                )
-                for row in await connection.execute(_RECORDS, parameters)
-            }  # fmt: skip
+            rows = await standings.standings(connection, self._integration, FLOW, [str(number) for number in numbers])
+        return {
+            int(row.key): Known(row.status, row.hold, row.why, row.stamp, row.heard_at, done=row.status in _DONE)
+            for row in rows
+        }
 
     async def postings(self, numbers: Sequence[int]) -> Mapping[int, Sequence[Posting]]:
         found: dict[int, list[Posting]] = defaultdict(list)
@@ -143,22 +121,17 @@ class ContextSources:
         return found
 
     async def known_between(self, low: int, high: int) -> set[int]:
-        parameters = {"integration": self._integration, "flow": FLOW, "low": low, "high": high}
         async with self._context.database.connect() as connection:
-            return {int(key) for key in (await connection.execute(_RECORDS_BETWEEN, parameters)).scalars()}
+            return await standings.numbered(connection, self._integration, FLOW, low, high)
 
     async def owners(self, references: Collection[str]) -> Mapping[str, Owner]:
         found: dict[str, Owner] = {}
         for part in _chunks(sorted(references)):
-            parameters = {"integration": self._integration, "references": part}
             async with self._context.database.connect() as connection:
-                rows = (await connection.execute(_OWNERS, parameters)).all()
-            for row in rows:
-                if row.record_key.isdecimal():
-                    numbers = found[row.reference].numbers if row.reference in found else frozenset[str]()
-                    found[row.reference] = Owner(
-                        int(row.record_key), numbers | ({row.number} if row.number else frozenset[str]())
-                    )
+                rows = await postings.owners(connection, self._integration, part)
+            for reference, (key, numbers) in rows.items():
+                if key.isdecimal():
+                    found[reference] = Owner(int(key), numbers)
         return found
 
     # -------------------------------------------------------------- the ERP
@@ -177,17 +150,10 @@ class ContextSources:
         return list(found.values())
 
     async def require_sight(self) -> None:
-        async with self._context.database.connect() as connection:
-            witness = await postings.youngest(connection, self._integration)
-        if witness is None:
-            return
-        document = document_from_json(witness.content)
-        if not (await self._context.ledger.find([Lookup(document)])).get(document.reference):
-            raise Transient(
-                f"the look-up does not see {document.reference}, posted as {witness.number}: that other documents are "
-                "not seen proves nothing; look at the rights of the user in the ERP",
-                system=self._context.erp.system,
-            )
+        context = self._context
+        blind = await unseen(context.database, self._integration, context.ledger, system=context.erp.system)
+        if blind is not None:
+            raise blind
 
 
 async def zone_of(context: Context) -> ZoneInfo:
