@@ -5,7 +5,7 @@ from tests.mutations.mutants import mutant
 # fmt: off
 # ruff: noqa: E501 - what is searched for is as long as the lines of the source
 
-BASE = "connectors/base.py"
+BASE = "connectors/base/ledger.py"
 HTTP = "connectors/http.py"
 HTTP_WRITE = "connectors/http_write.py"
 ODATA = "connectors/odata.py"

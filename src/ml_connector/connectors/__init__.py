@@ -1,1 +1,1 @@
-"""What we know of other systems: one package per system, one contract for all (`base.py`, `errors.py`)."""
+"""What we know of other systems: one package per system, one contract for all (`base/`, `errors.py`)."""

@@ -1,0 +1,106 @@
+"""The contract between connectors and everybody else: canonical types in, canonical types out.
+
+A system's package declares one `System`. `System.connect` gives an object that has the capabilities (protocols of
+`ledger` and `store`) that the system offers; whoever needs one asks with `isinstance` (they are runtime checkable).
+
+What has to be shared between processes (tokens, limits, breaker, audit) is declared in `services` as small protocols
+and implemented in `engine/` on PostgreSQL.
+"""
+
+from ml_connector.connectors.base.ledger import (
+    FreePermit,
+    Ledger,
+    LedgerAccount,
+    LedgerDimension,
+    ListsDocuments,
+    Lookup,
+    Outgoing,
+    Permit,
+    Posted,
+    PostResult,
+    Problem,
+    ReadsChart,
+    Refused,
+    StoredDocument,
+    StoredLine,
+    Timing,
+    Unknown,
+)
+from ml_connector.connectors.base.services import (
+    Breaker,
+    Call,
+    CallSink,
+    Limiter,
+    Priority,
+    Quota,
+    Services,
+    Token,
+    TokenStore,
+    Trace,
+    effective,
+    in_background,
+)
+from ml_connector.connectors.base.store import (
+    Change,
+    ChangePage,
+    Delivery,
+    KnowsItself,
+    ReadsCustomers,
+    ReadsOrders,
+    ReceivesWebhooks,
+    WritesBack,
+)
+from ml_connector.connectors.base.system import (
+    Check,
+    Connector,
+    Field,
+    Pings,
+    Settings,
+    System,
+)
+
+__all__ = [
+    "Breaker",
+    "Call",
+    "CallSink",
+    "Change",
+    "ChangePage",
+    "Check",
+    "Connector",
+    "Delivery",
+    "Field",
+    "FreePermit",
+    "KnowsItself",
+    "Ledger",
+    "LedgerAccount",
+    "LedgerDimension",
+    "Limiter",
+    "ListsDocuments",
+    "Lookup",
+    "Outgoing",
+    "Permit",
+    "Pings",
+    "PostResult",
+    "Posted",
+    "Priority",
+    "Problem",
+    "Quota",
+    "ReadsChart",
+    "ReadsCustomers",
+    "ReadsOrders",
+    "ReceivesWebhooks",
+    "Refused",
+    "Services",
+    "Settings",
+    "StoredDocument",
+    "StoredLine",
+    "System",
+    "Timing",
+    "Token",
+    "TokenStore",
+    "Trace",
+    "Unknown",
+    "WritesBack",
+    "effective",
+    "in_background",
+]

@@ -1,0 +1,126 @@
+"""What a connector shares with other processes: protocols that `engine/` implements on PostgreSQL."""
+
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A secret that opens a session. `expires_at` in UTC."""
+
+    value: str
+    expires_at: datetime
+
+
+class TokenStore(Protocol):
+    """Tokens fetched once and shared by all processes, encrypted at rest."""
+
+    async def get(self, name: str, fetch: Callable[[], Awaitable[Token]], *, min_valid_s: float = 60) -> Token:
+        """The stored token if it is valid for `min_valid_s` more, else the result of one `fetch` for all processes."""
+        ...
+
+    async def drop(self, name: str, token: Token) -> None:
+        """Forget `token` if it is still the stored one (another process may have renewed it)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What a system said about its own limits: requests left of `limit` until `reset_s` seconds from now."""
+
+    limit: int
+    left: int
+    reset_s: float
+
+
+Priority = Literal["orders", "catalogue", "background"]
+
+_background: ContextVar[bool] = ContextVar("background", default=False)
+
+
+@contextmanager
+def in_background() -> Generator[None]:
+    """Every call that is made within goes after orders and catalogue, whatever priority its caller asks for."""
+    before = _background.set(True)
+    try:
+        yield
+    finally:
+        _background.reset(before)
+
+
+def effective(priority: Priority) -> Priority:
+    """The priority of a call that is made here and now."""
+    return "background" if _background.get() else priority
+
+
+class Limiter(Protocol):
+    """Concurrency and pace of one connection, held across processes."""
+
+    def slot(self, priority: Priority = "orders") -> AbstractAsyncContextManager[None]:
+        """Waits until a call may start; holds one of the connection's places until left."""
+        ...
+
+    async def observe(self, quota: Quota | None = None, *, throttled_for_s: float | None = None) -> None:
+        """Feeds the pace: the quota of an answer, or that the system asked to wait."""
+        ...
+
+
+class Breaker(Protocol):
+    """One circuit breaker per connection, seen by everyone."""
+
+    async def success(self) -> None: ...
+
+    async def failure(self, error: Exception) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to another system, as the audit keeps it (headers and bodies redacted by the caller of the sink)."""
+
+    method: str
+    url: str
+    status: int | None
+    duration_s: float
+    request_id: str = ""
+    error: str = ""
+    request_body: str = ""
+    response_body: str = ""
+    references: tuple[str, ...] = ()
+
+
+class CallSink(Protocol):
+    """Where every call is written down, with the correlation ID of the run that made it."""
+
+    async def call(self, call: Call) -> None: ...
+
+
+async def _no_trace(point: str) -> None:
+    """Nothing observes."""
+
+
+Trace = Callable[[str], Awaitable[None]]
+"""Called at the named points of a write: `send.connected`, `send.half_body`, `send.body_out`, `answer.read`, `login.a`,
+`session.store.b`. Tests kill the process there."""
+
+
+class Services:
+    """What a connector shares with other processes. One per connection."""
+
+    def __init__(
+        self,
+        *,
+        tokens: TokenStore,
+        limiter: Limiter,
+        breaker: Breaker,
+        calls: CallSink,
+        trace: Trace = _no_trace,
+    ) -> None:
+        self.tokens = tokens
+        self.limiter = limiter
+        self.breaker = breaker
+        self.calls = calls
+        self.trace = trace

@@ -1,0 +1,74 @@
+"""What a system's package declares, how a connection to it is opened, and what a ping says."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from ml_connector.connectors.base.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding of a ping, in words that the system's administrator can act on.
+
+    `kind`: `connection`, `credentials`, `right`, `guard`, `clock`, `setting`. `needed` false: nice to have.
+    """
+
+    name: str
+    ok: bool
+    message: str
+    fix: str = ""
+    kind: str = "connection"
+    needed: bool = True
+
+
+@runtime_checkable
+class Pings(Protocol):
+    async def ping(self) -> Sequence[Check]:
+        """Every check, never raising for what a check can say."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One setting or credential of a connection, enough for a form, a schema and a documentation row."""
+
+    name: str
+    title: str
+    help: str = ""
+    secret: bool = False
+    required: bool = True
+    default: str | int | bool | None = None
+    choices: tuple[str, ...] = ()
+    type: Literal["text", "integer", "boolean", "date"] = "text"
+
+
+class Connector(Protocol):
+    """A live connection. It has the capabilities of its system besides these."""
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A connection's settings and credentials, both checked against the system's fields. `sandbox` permits plain HTTP,
+    loopback addresses and shortened timing."""
+
+    name: str
+    base_url: str
+    settings: Mapping[str, object]
+    credentials: Mapping[str, str]
+    sandbox: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """What a system's package declares; found through the entry point group `ml_connector.systems`."""
+
+    name: str
+    title: str
+    side: Literal["store", "erp"]
+    fields: tuple[Field, ...]
+    connect: Callable[[Settings, Services], Connector]
+    style: Literal["journal", "sales", ""] = ""
+    reference_form: Literal["short", "long", ""] = ""
