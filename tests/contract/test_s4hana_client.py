@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from ml_connector.connectors.base import Outgoing
+from ml_connector.connectors.base import Earlier, Outgoing
 from ml_connector.connectors.s4hana import customers, master_data, stored
 from ml_connector.connectors.s4hana.settings import CustomerDefaults, S4Settings
 from ml_connector.connectors.s4hana.tables import BULK, JOURNAL_ENTRY, NAMESPACE, SOAP_ACTION, for_version
@@ -83,7 +83,7 @@ def full_order() -> Document:
 DOCUMENTS = {
     "order": Outgoing(full_order()),
     "payment": Outgoing(payment()),
-    "reversal": Outgoing(reversal(order()), "0100000008/1710/2026"),
+    "reversal": Outgoing(reversal(order()), {order().reference: Earlier("0100000008/1710/2026")}),
     "yen": Outgoing(
         replace(
             payment(),

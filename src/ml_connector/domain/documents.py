@@ -52,6 +52,15 @@ class Kind(StrEnum):
     REFUND_PAYMENT = "refund_payment"
     ADJUSTMENT = "adjustment"
     REVERSAL = "reversal"
+    SALES_ORDER = "sales_order"
+    SALES_INVOICE = "sales_invoice"
+    DELIVERY = "delivery"
+    CREDIT_MEMO = "credit_memo"
+    DEPOSIT = "deposit"
+
+
+ITEMISED = frozenset({Kind.SALES_ORDER, Kind.SALES_INVOICE, Kind.DELIVERY, Kind.CREDIT_MEMO})
+"""Sales-style documents with item lines: the ERP makes the entry from them, and the receivable is implied."""
 
 
 class Side(StrEnum):
@@ -81,6 +90,33 @@ class LinePart:
     amount: Decimal
 
 
+class LineType(StrEnum):
+    """What a line of an itemised document is to the ERP; `charge` is a line on an account, without an item."""
+
+    ITEM = "item"
+    FREIGHT = "freight"
+    CHARGE = "charge"
+    TAX = "tax"
+    ROUNDING = "rounding"
+
+
+@dataclass(frozen=True, slots=True)
+class Itemised:
+    """What a line of an itemised document says beside its amount, which is price x quantity rounded, minus discount.
+
+    `item` is the ERP's item code. `unit_price`: as the store has it, without tax, before discounts. `predicted`: the
+    ERP computes this line itself, it is foreseen and not sent.
+    """
+
+    type: LineType
+    item: str = ""
+    quantity: Decimal = ZERO
+    unit_price: Decimal = ZERO
+    discount_amount: Decimal = ZERO
+    warehouse: str = ""
+    predicted: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One posting line. `amount` is in whole minor units and not negative; `side` gives the direction.
@@ -98,6 +134,7 @@ class Line:
     assignment: str = ""
     why: str = ""
     parts: tuple[LinePart, ...] = ()
+    itemised: Itemised | None = None
 
     @property
     def signed(self) -> Decimal:
@@ -146,12 +183,23 @@ class Document:
     long_reference: str = ""
     source_digest: str = ""
     customer_reference: str = ""  # the buyer's own number, e.g. a purchase order
+    ship_to: Address | None = None  # itemised documents; a journal knows no address
     already: bool = False  # posted by an earlier run: nothing is left to do
 
     @property
     def balance(self) -> Decimal:
         """Debit minus credit: zero in every journal document."""
         return sum((line.signed for line in self.lines), ZERO)
+
+    @property
+    def total(self) -> Decimal:
+        """What an itemised document comes to, tax included: the receivable, or the credit, that it makes."""
+        return self.balance if self.kind is Kind.CREDIT_MEMO else -self.balance
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """References of the documents that this one reverses, applies to or adjusts."""
+        return tuple(filter(None, (self.reverses, self.applies_to, self.adjusts)))
 
     @property
     def base_reference(self) -> str:
@@ -182,7 +230,7 @@ class Document:
 
 def _line_facts(line: Line) -> list[str]:
     dimension = line.dimension
-    return [
+    facts = [
         line.role.value,
         line.account,
         line.side.value,
@@ -192,6 +240,11 @@ def _line_facts(line: Line) -> list[str]:
         dimension.cost_center,
         dimension.segment,
     ]
+    if line.itemised is not None:
+        sold = line.itemised
+        numbers = (sold.quantity, sold.unit_price, sold.discount_amount)
+        facts += [sold.type.value, sold.item, *(format(number.normalize(), "f") for number in numbers), sold.warehouse]
+    return facts
 
 
 @dataclass(frozen=True, slots=True)

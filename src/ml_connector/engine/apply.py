@@ -8,7 +8,7 @@ not sent before the one in front of it is posted.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ml_connector.connectors.base import Ledger, Lookup, Problem, StoredDocument, Timing
+from ml_connector.connectors.base import Earlier, Ledger, Lookup, Problem, StoredDocument, Timing
 from ml_connector.domain.codec import document_from_json, document_to_json
 from ml_connector.domain.documents import Document, Kind
 from ml_connector.engine import crash, postings
@@ -272,20 +272,25 @@ class Applier:
         """Sends those of the wave that may be sent; afterwards every name of it has a verdict."""
         ready = [prepared.ready.pop(name) for name in sorted(wave) if name in prepared.ready]
         if ready:
-            parcels = [await self._parcel(row, prepared.documents[row.name]) for row in ready]
+            earlier = await self._earlier([prepared.documents[row.name] for row in ready])
+            parcels = [
+                Parcel(row, prepared.documents[row.name], earlier, refused_before=row.name in self._refused)
+                for row in ready
+            ]
             prepared.verdicts |= await self._sender.send(parcels)
 
-    async def _parcel(self, row: Posting, document: Document) -> Parcel:
-        return Parcel(row, document, await self._reversed(row), refused_before=row.name in self._refused)
-
-    async def _reversed(self, row: Posting) -> str:
-        """The target's number of the document that a reversal undoes."""
-        if row.reverses is None:
-            return ""
+    async def _earlier(self, documents: Sequence[Document]) -> dict[str, Earlier]:
+        """By reference, the documents of ours that these reverse, apply to or adjust."""
+        named = {written for document in documents for written in document.names}
+        if not named:
+            return {}
         async with self._database.connect() as connection:
-            rows = await postings.read(connection, self._fence.integration, [row.reverses.reference])
-        original = rows.get(row.reverses)
-        return (original.number or "") if original else ""
+            rows = await postings.read(connection, self._fence.integration, [*named, *map(_base, named)])
+        return {
+            name.written: Earlier(row.number, document_from_json(row.content))
+            for name, row in rows.items()
+            if name.written in named and row.number
+        }
 
     async def _rows(self, planned: Mapping[Name, Planned]) -> dict[Name, Posting]:
         """The rows of these documents as they stand, with the plan's content where nothing is in flight (P5)."""
@@ -347,6 +352,11 @@ class Applier:
 
 def name_of(document: Document) -> Name:
     return Name(document.base_reference, document.generation)
+
+
+def _base(written: str) -> str:
+    """`written` without its last part, which is a generation or belongs to the reference."""
+    return written.rpartition("-")[0] or written
 
 
 def planned_from(document: Document, *, connection: int, flow: str, work: Work) -> Planned:

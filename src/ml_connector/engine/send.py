@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ml_connector.connectors.base import Ledger, Outgoing, Posted, PostResult, Refused, Unknown
+from ml_connector.connectors.base import Earlier, Ledger, Outgoing, Posted, PostResult, Refused, Unknown
 from ml_connector.connectors.errors import (
     Conflict,
     ConnectorError,
@@ -35,14 +35,14 @@ Story = Callable[[str, str, str, Mapping[str, object]], None]
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A document to send. `row` as read before the look-up; `reverses`: the target's number of what it undoes.
+    """A document to send. `row` as read before the look-up; `earlier`: the documents of ours that it names.
 
     `refused_before`: the target has refused it, maybe in company; it goes alone.
     """
 
     row: Posting
     document: Document
-    reverses: str = ""
+    earlier: Mapping[str, Earlier]
     refused_before: bool = False
 
     @property
@@ -100,9 +100,7 @@ class Sender:
             self._database, self._fence, [parcel.row for parcel in parcels], self._ledger.timing, self._watchdog
         )
         try:
-            answers = await self._ledger.post(
-                [Outgoing(parcel.document, parcel.reverses) for parcel in parcels], permit
-            )
+            answers = await self._ledger.post([Outgoing(parcel.document, parcel.earlier) for parcel in parcels], permit)
         except NotSent as error:
             return await self._not_sent(parcels, permit, error)
         except Uncertain as error:

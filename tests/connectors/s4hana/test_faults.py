@@ -2,7 +2,7 @@
 
 import pytest
 
-from ml_connector.connectors.base import Lookup, Outgoing, Posted, Refused, Unknown
+from ml_connector.connectors.base import Earlier, Lookup, Outgoing, Posted, Refused, Unknown
 from ml_connector.connectors.errors import Throttled, Transient, Unauthorized, Uncertain, Unreachable
 from ml_connector.connectors.s4hana.connector import S4Connector
 from tests.connectors.s4hana.conftest import connect
@@ -162,7 +162,9 @@ async def test_cleared_document_cannot_be_reversed(connector: S4Connector, erp: 
     assert isinstance(first, Posted)
     number = first.number.partition("/")[0]
     erp.command(f"/documents/1710/2026/{number}/clear")
-    (result,) = await connector.post([Outgoing(reversal(order()), first.number)], TestPermit())
+    (result,) = await connector.post(
+        [Outgoing(reversal(order()), {order().reference: Earlier(first.number)})], TestPermit()
+    )
     assert isinstance(result, Refused)
     assert not isinstance(result, Unknown)
     assert "clear" in result.message.lower()

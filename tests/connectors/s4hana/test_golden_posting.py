@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from ml_connector.connectors.base import Lookup, Outgoing, Posted
+from ml_connector.connectors.base import Earlier, Lookup, Outgoing, Posted
 from ml_connector.domain.documents import Dimension, Document, Kind, Line, Party, Role, Side
 from ml_connector.domain.mapping import TaxGroup
 from tests.connectors.s4hana.conftest import connect
@@ -89,7 +89,8 @@ async def test_golden_journals_post_and_read_back(path: Path, erp: Erp, services
     assert await connector.check(sent) == {}
     numbers: dict[str, str] = {}
     for document in sent:
-        (result,) = await connector.post([Outgoing(document, numbers.get(document.reverses, ""))], TestPermit())
+        earlier = {reference: Earlier(number) for reference, number in numbers.items()}
+        (result,) = await connector.post([Outgoing(document, earlier)], TestPermit())
         assert isinstance(result, Posted), (document.reference, result)
         numbers[document.reference] = result.number
     stored = await connector.find([Lookup(document) for document in sent])

@@ -6,7 +6,17 @@ from decimal import Decimal
 
 import pytest
 
-from ml_connector.connectors.base import Ledger, ListsDocuments, Lookup, Outgoing, Pings, Posted, ReadsChart, Refused
+from ml_connector.connectors.base import (
+    Earlier,
+    Ledger,
+    ListsDocuments,
+    Lookup,
+    Outgoing,
+    Pings,
+    Posted,
+    ReadsChart,
+    Refused,
+)
 from ml_connector.connectors.errors import Rejected, Unauthorized, Uncertain
 from ml_connector.connectors.s4hana import master_data
 from ml_connector.connectors.s4hana.connector import S4Connector
@@ -19,7 +29,8 @@ from tests.connectors.shared import LocalServices, TestPermit
 
 
 async def post(connector: S4Connector, *documents: Document, reverses: str = ""):
-    return await connector.post([Outgoing(document, reverses) for document in documents], TestPermit())
+    outgoing = [Outgoing(document, {document.reverses: Earlier(reverses)}) for document in documents]
+    return await connector.post(outgoing, TestPermit())
 
 
 async def found(connector: S4Connector, document: Document, *, all_generations: bool = False):

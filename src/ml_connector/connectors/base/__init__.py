@@ -8,6 +8,7 @@ and implemented in `engine/` on PostgreSQL.
 """
 
 from ml_connector.connectors.base.ledger import (
+    Earlier,
     FreePermit,
     Ledger,
     LedgerAccount,
@@ -68,6 +69,7 @@ __all__ = [
     "Check",
     "Connector",
     "Delivery",
+    "Earlier",
     "Field",
     "FreePermit",
     "KnowsItself",

@@ -93,11 +93,24 @@ class StoredDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """A document that stands in the target, under its number there, as it was posted."""
+
+    number: str
+    document: Document | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A document to post. `reverses_number`: the target's key of the document that a reversal undoes."""
+    """A document to post. `earlier`: by reference, the documents of ours that it reverses, applies to or adjusts."""
 
     document: Document
-    reverses_number: str = ""
+    earlier: Mapping[str, Earlier] = field(default_factory=dict[str, Earlier])
+
+    def number_of(self, reference: str) -> str:
+        """The target's key of a document that this one names; empty where it is none of ours."""
+        earlier = self.earlier.get(reference)
+        return earlier.number if earlier is not None else ""
 
 
 @dataclass(frozen=True, slots=True)

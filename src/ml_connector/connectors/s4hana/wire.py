@@ -116,9 +116,10 @@ def _second_reference(document: Document) -> str:
 
 def _reversed_key(outgoing: Outgoing) -> str:
     """`0100000008/1710/2026` as the 18 characters that SAP wants: document, company, year."""
-    parts = outgoing.reverses_number.split("/")
+    reversed_number = outgoing.number_of(outgoing.document.reverses)
+    parts = reversed_number.split("/")
     if len(parts) != 3 or not parts[0] or len(parts[2]) != 4:
-        raise FieldError("ReversalReferenceDocument", f"{outgoing.reverses_number!r} is not number/company/year")
+        raise FieldError("ReversalReferenceDocument", f"{reversed_number!r} is not number/company/year")
     number, company, year = parts
     return f"{padded(number)}{company:<4}{year}"
 
