@@ -23,6 +23,8 @@ MAPPING = mapping_from(
         "fee_tax_codes": {"2": "A1"},
         "customers": {"one_time": "99"},
         "tax_groups": [{"codes": ["CS", "CC"], "code": "I1", "levels": ["CA", "CA1"]}],
+        "items": {"TEE": "731"},
+        "warehouses": {"01": 1},
     }
 )
 
@@ -50,8 +52,19 @@ MAPPING = mapping_from(
         ("customer|collective", False),
         ("tax_group|CS+CC", True),
         ("tax_group|CS+CM", False),
+        ("item|TEE", True),
+        ("item|MUG", False),
+        ("item|", False),
+        ("warehouse|01", True),
+        ("warehouse|02", False),
         ("something_new|x", True),
     ],
 )
 def test_a_key_is_mapped_when_an_entry_answers_it(key: str, mapped: bool) -> None:
     assert is_mapped(MAPPING, key) is mapped
+
+
+def test_where_skus_are_item_codes_only_lines_without_one_are_missing() -> None:
+    mapping = mapping_from({"items_match": "sku"})
+    assert is_mapped(mapping, "item|MUG")
+    assert not is_mapped(mapping, "item|")

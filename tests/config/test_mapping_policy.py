@@ -46,6 +46,9 @@ WRITTEN = {
     "dimensions": {"shipping_income": {"profit_center": "PC-WEB"}},
     "default_dimension": {"segment": "WEB"},
     "items": {"TEE": "731"},
+    "items_match": "sku",
+    "default_warehouse": "01",
+    "warehouses": {"01": 1, "WEB": 3},
 }
 
 
@@ -74,6 +77,9 @@ class TestMapping:
             ({"payment_methods": [{"gateway": "stripe"}]}, "payment_methods/0/account"),
             ({"revenue_rules": [{"match": {"colour": "red"}, "account": "1"}]}, "revenue_rules/0/match/colour"),
             ({"customers": {"individual": ["77"]}}, "customers/individual"),
+            ({"items_match": "name"}, "items_match"),
+            ({"warehouses": {"01": "front"}}, "warehouses/01"),
+            ({"warehouses": {"01": 0}}, "warehouses/01"),
         ],
     )
     def test_errors_name_the_entry(self, data: dict[str, object], path: str) -> None:
@@ -136,6 +142,10 @@ class TestPolicy:
             ("posting.cut_over", "soon", "YYYY-MM-DD"),
             ("dates.time_zone", "+02:00", "IANA"),
             ("offline_methods", {"Cheque": "paid"}, "paid_by_status"),
+            ("stock.safety", -1, "units"),
+            ("stock.staleness_minutes", 0, "minutes"),
+            ("stock.oversell", "zero", "floor_to_zero"),
+            ("sales.document", "quote", "invoice, order, delivery"),
             ("reference.tag", "s1", "capital"),
             ("reference.tag", "STORE", "capital"),
         ],

@@ -80,7 +80,12 @@ def _revenue(mapping: Mapping, key: str) -> bool:
 
 
 def _item(mapping: Mapping, key: str) -> bool:
-    return bool(mapping.items.get(key))
+    """An entry of its own, or the rule that a SKU is the item code; a line without SKU needs the entry."""
+    return bool(mapping.items.get(key)) or (mapping.items_match == "sku" and bool(key))
+
+
+def _warehouse(mapping: Mapping, key: str) -> bool:
+    return key in mapping.warehouses
 
 
 KINDS: dict[str, Resolves] = {
@@ -94,4 +99,5 @@ KINDS: dict[str, Resolves] = {
     "tax_group": _tax_group,
     "revenue": _revenue,
     "item": _item,
+    "warehouse": _warehouse,
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
@@ -131,6 +131,9 @@ class MappingFile(Table):
     dimensions: dict[Role, DimensionEntry] = {}
     default_dimension: DimensionEntry = NO_DIMENSION
     items: dict[Code, Code] = {}
+    items_match: Literal["", "sku"] = ""
+    default_warehouse: Code = ""
+    warehouses: dict[Code, Annotated[int, Field(gt=0, strict=True)]] = {}
 
 
 def mapping_from(data: Mapping[str, object], version: int = 0) -> domain.Mapping:
@@ -157,6 +160,9 @@ def mapping_from(data: Mapping[str, object], version: int = 0) -> domain.Mapping
         dimensions={role.value: entry.to_domain() for role, entry in tables.dimensions.items()},
         default_dimension=tables.default_dimension.to_domain(),
         items=dict(tables.items),
+        items_match=tables.items_match,
+        default_warehouse=tables.default_warehouse,
+        warehouses=dict(tables.warehouses),
         version=version,
     )
 
@@ -181,6 +187,9 @@ def mapping_to_dict(mapping: domain.Mapping) -> dict[str, Any]:
         dimensions={Role(role): _entry(DimensionEntry, entry) for role, entry in mapping.dimensions.items()},
         default_dimension=_entry(DimensionEntry, mapping.default_dimension),
         items=dict(mapping.items),
+        items_match=mapping.items_match,
+        default_warehouse=mapping.default_warehouse,
+        warehouses=dict(mapping.warehouses),
     )
     return tables.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 

@@ -103,6 +103,18 @@ def _minor_units(value: object) -> int:
     return value
 
 
+def _units(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{value!r} is not a whole number of units, 0 or more")
+    return value
+
+
+def _minutes(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{value!r} is not a whole number of minutes, 1 or more")
+    return value
+
+
 def _statuses(value: object) -> tuple[int, ...]:
     items = cast(list[object], value) if isinstance(value, list | tuple) else None
     if items is None or not all(isinstance(item, int) and not isinstance(item, bool) for item in items):
@@ -157,6 +169,8 @@ _SPECIAL: dict[str, tuple[Callable[[object], Any], Callable[[Any], object], dict
     "posting_held_statuses": (_statuses, list, {"type": "array", "items": {"type": "integer"}}),
     "rounding_tolerance_minor": (_minor_units, _same, {"type": "integer", "minimum": 0}),
     "tax_tolerance_minor": (_minor_units, _same, {"type": "integer", "minimum": 0}),
+    "stock_safety": (_units, _same, {"type": "integer", "minimum": 0}),
+    "stock_staleness_minutes": (_minutes, _same, {"type": "integer", "minimum": 1}),
     "dates_time_zone": (_time_zone, _same, {"type": "string"}),
     "offline_methods": (
         _offline,
@@ -179,6 +193,7 @@ _GROUPS = (
     "fx",
     "reference",
     "sales",
+    "stock",
 )
 
 

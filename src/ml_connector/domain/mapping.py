@@ -3,6 +3,7 @@
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Literal
 
 from ml_connector.domain.documents import Dimension
 
@@ -93,7 +94,12 @@ class Customers:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """All tables of one version. `accounts`: role -> GL account. `items`: SKU -> ERP item (sales style)."""
+    """All tables of one version. `accounts`: role -> GL account.
+
+    `items`: SKU -> ERP item code (sales style); the empty SKU is the item of lines without one. `items_match` `sku`: a
+    SKU that is not in `items` is itself the item code. `default_warehouse`: of item lines; empty: the ERP's own choice.
+    `warehouses`: ERP warehouse -> location ID of the store.
+    """
 
     accounts: Map[str, str] = field(default_factory=dict[str, str])
     taxes: tuple[TaxRule, ...] = ()
@@ -107,4 +113,7 @@ class Mapping:
     dimensions: Map[str, Dimension] = field(default_factory=dict[str, Dimension])
     default_dimension: Dimension = Dimension()
     items: Map[str, str] = field(default_factory=dict[str, str])
+    items_match: Literal["", "sku"] = ""
+    default_warehouse: str = ""
+    warehouses: Map[str, int] = field(default_factory=dict[str, int])
     version: int = 0

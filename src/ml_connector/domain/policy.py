@@ -37,8 +37,13 @@ class Policy:
     offline_methods: Map[str, Literal["wait", "paid_by_status", "on_account"]] = field(
         default_factory=dict[str, Literal["wait", "paid_by_status", "on_account"]]
     )
-    sales_tax: Literal["store", "erp"] = "store"
+    sales_document: Literal["invoice", "order", "delivery"] = "invoice"
+    sales_tax: Literal["family", "store", "erp"] = "family"
     sales_erp_tax_rounding: Literal["per_code", "per_line"] = "per_code"
+    stock_safety: int = 0
+    stock_back_order: Literal["none", "on_order"] = "none"
+    stock_oversell: Literal["alert", "floor_to_zero", "hold"] = "alert"
+    stock_staleness_minutes: int = 60
     version: int = 0
 
 
