@@ -236,6 +236,7 @@ class Applier:
                 prepared.verdicts[row.name] = Stopped("posting_held", row.name.reference, why)
             else:
                 absent.append(row)
+        absent = await self._seen_absent(absent, bool(gone), prepared)
         written = await self._record(judged)
         for row, judgement in judged:
             if row.name not in written:
@@ -244,6 +245,19 @@ class Applier:
                 prepared.verdicts[row.name] = Stopped("posting_held", row.name.reference, judgement.error)
             else:
                 prepared.verdicts[row.name] = Stands(judgement.number)
+        return absent
+
+    async def _seen_absent(self, absent: list[Posting], gone: bool, prepared: _Prepared) -> list[Posting]:
+        """Without what the target had once, in this generation or in one declared `gone`, while the look-up is blind:
+        that it does not show it now may be for want of a right, and the document still stand there (V)."""
+        doubtful = {
+            row.name for row in absent if row.number or row.posted_at or (gone and row.name.generation > 1)
+        }  # fmt: skip
+        if doubtful:
+            blind = await unseen(self._database, self._fence.integration, self._target.ledger)
+            if blind is not None:
+                prepared.verdicts |= {name: Failed(blind) for name in doubtful}
+                return [row for row in absent if row.name not in doubtful]
         return absent
 
     async def _declared_gone(self, rows: Sequence[Posting]) -> list[Posting]:

@@ -79,9 +79,9 @@ def _content_belongs_elsewhere(document: Document) -> bool:
 
 
 async def unseen(database: Database, integration: int, ledger: Ledger, *, system: str = "") -> Transient | None:
-    """Absence proves nothing while the look-up does not see the youngest document known to be ours (V)."""
+    """Absence proves nothing while the look-up does not see the youngest document of ours that it must show (V)."""
     async with database.connect() as connection:
-        witness = await postings.youngest(connection, integration)
+        witness = await postings.youngest(connection, integration, ledger.timing)
     if witness is None:
         return None
     document = document_from_json(witness.content)

@@ -295,9 +295,9 @@ async def due_counts(connection: AsyncConnection, integration: int, limit: int =
     return [_posting(row) for row in rows]
 
 
-async def youngest(connection: AsyncConnection, integration: int) -> Posting | None:
-    """The document that was posted last: a look-up that cannot see it sees nothing (V)."""
-    rows = await connection.execute(sql.YOUNGEST, {"integration": integration})
+async def youngest(connection: AsyncConnection, integration: int, timing: Timing) -> Posting | None:
+    """The last document that was posted at least V ago, or else the last: a look-up that cannot see it sees nothing."""
+    rows = await connection.execute(sql.YOUNGEST, {"integration": integration, "v_s": timing.v_s})
     return next((_posting(row) for row in rows), None)
 
 

@@ -296,8 +296,9 @@ SELECT reverses_reference, reverses_generation FROM postings
    AND state IN ('sending', 'uncertain', 'posted', 'checked')
 """)
 
+# The youngest of those that the look-up must show by now; where there is none, the youngest of all.
 YOUNGEST = text(f"""
 SELECT {_COLUMNS} FROM postings p
  WHERE p.integration = :integration AND p.state IN ('posted', 'checked') AND p.kind <> 'customer'
- ORDER BY p.posted_at DESC LIMIT 1
+ ORDER BY p.posted_at <= statement_timestamp() - :v_s * interval '1 second' DESC, p.posted_at DESC LIMIT 1
 """)  # noqa: S608

@@ -9,14 +9,15 @@ from ml_connector.engine.registry import Integration
 
 
 async def sees_own_documents(database: Database, integration: Integration, connector: Connector) -> Check | None:
-    """Whether the look-up sees the youngest document known to be ours; None: nothing was posted yet, or no ledger.
+    """Whether the look-up sees the youngest document of ours that it must show by now; None: none was posted yet, or
+    no ledger.
 
     A user without the right to see documents gets the answer "absent", and absence is what licenses a post.
     """
     if not isinstance(connector, Ledger):
         return None
     async with database.connect() as connection:
-        posting = await postings.youngest(connection, integration.id)
+        posting = await postings.youngest(connection, integration.id, connector.timing)
     if posting is None:
         return None
     name = f"look-up ({integration.name})"
