@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from ml_connector.connectors.base import Call, Priority, Quota, Services, Token
-from ml_connector.connectors.errors import NotSent
+from ml_connector.connectors.errors import NotSent, Unauthorized
 
 
 class MemoryTokens:
@@ -26,6 +26,74 @@ class MemoryTokens:
     async def drop(self, name: str, token: Token) -> None:
         if self.kept.get(name) == token:
             del self.kept[name]
+
+
+@dataclass
+class MemoryLease:
+    """A session of `MemorySessions`. `lapsed`: set by a test that wants to see it refused."""
+
+    pool: "MemorySessions"
+    open: Callable[[], Awaitable[str]]
+    value: str = ""
+    unused_s: float = 0.0
+    lapsed: bool = False
+
+    def check(self) -> None:
+        if self.lapsed:
+            raise NotSent("the lease has lapsed, says the test")
+
+    def keep(self, value: str) -> None:
+        self.value = value
+
+    async def renew(self) -> None:
+        self.value = ""
+        self.value = await self.pool.opened(self.open)
+
+
+class MemorySessions:
+    """Keeps sessions for one process; counts logins and the most that were in use at once."""
+
+    def __init__(self) -> None:
+        self.free: list[str] = []
+        self.logins = 0
+        self.most = 0
+        self.unused_s = 0.0
+        self.lapsed = False
+        self._used = 0
+        self._turns: asyncio.Semaphore | None = None
+        self._refused: Unauthorized | None = None
+
+    async def opened(self, open: Callable[[], Awaitable[str]]) -> str:
+        if self._refused is not None:
+            raise self._refused
+        self.logins += 1
+        try:
+            return await open()
+        except Unauthorized as error:
+            self._refused = error
+            raise
+
+    @asynccontextmanager
+    async def lease(self, name: str, size: int, open: Callable[[], Awaitable[str]]) -> AsyncGenerator[MemoryLease]:
+        self._turns = self._turns or asyncio.Semaphore(size)
+        async with self._turns:
+            self._used += 1
+            self.most = max(self.most, self._used)
+            lease = MemoryLease(self, open, unused_s=self.unused_s, lapsed=self.lapsed)
+            try:
+                lease.value = self.free.pop() if self.free else await self.opened(open)
+                yield lease
+            finally:
+                self._used -= 1
+                if lease.value:
+                    self.free.append(lease.value)
+
+    async def forgive(self, name: str) -> None:
+        self._refused = None
+
+    async def end(self, name: str, close: Callable[[str], Awaitable[None]]) -> None:
+        while self.free:
+            await close(self.free.pop())
 
 
 class OpenLimiter:
@@ -69,6 +137,7 @@ class LocalServices(Services):
 
     def __init__(self, trace: Callable[[str], Awaitable[None]] | None = None) -> None:
         self.memory_tokens = MemoryTokens()
+        self.memory_sessions = MemorySessions()
         self.open_limiter = OpenLimiter()
         self.counting_breaker = CountingBreaker()
         self.kept = KeptCalls()
@@ -76,6 +145,7 @@ class LocalServices(Services):
         self._then = trace
         super().__init__(
             tokens=self.memory_tokens,
+            sessions=self.memory_sessions,
             limiter=self.open_limiter,
             breaker=self.counting_breaker,
             calls=self.kept,

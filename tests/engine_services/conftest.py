@@ -31,6 +31,12 @@ class Child:
             raise AssertionError((await self.process.stderr.read()).decode())
         return json.loads(line)
 
+    async def tell(self) -> None:
+        """A line to its standard input."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"\n")
+        await self.process.stdin.drain()
+
     async def kill(self) -> None:
         self.process.kill()
         await self.process.wait()
@@ -46,7 +52,7 @@ async def spawn(database_url: str) -> AsyncIterator[Spawn]:
     async def start(job: str, **arguments: object) -> Child:
         process = await asyncio.create_subprocess_exec(
             sys.executable, str(Path(__file__).with_name("process.py")), job, database_url, json.dumps(arguments),
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         children.append(Child(process))
         return children[-1]

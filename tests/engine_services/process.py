@@ -6,19 +6,21 @@ A "call" is a TCP connection to the port of the test, which counts them; it last
 import asyncio
 import base64
 import json
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ml_connector.connectors.base import Token
-from ml_connector.connectors.errors import Unreachable
+from ml_connector.connectors.errors import NotSent, Unreachable
 from ml_connector.engine.audit import Audit
 from ml_connector.engine.breaker import Breakers, Rules
 from ml_connector.engine.database import Database
 from ml_connector.engine.limiter import PostgresLimiter
 from ml_connector.engine.master_keys import MasterKey, MasterKeys, parse_keys
 from ml_connector.engine.records import Lane
+from ml_connector.engine.sessions import PostgresSessions
 from ml_connector.engine.tokens import PostgresTokens
 from ml_connector.engine.vault import Vault
 
@@ -65,6 +67,44 @@ async def calls(db: Database, port: int, at_once: int, places: int, lease_s: flo
     say(made=made)
 
 
+async def session(db: Database, port: int, keys: str, size: int = 1, lease_s: float = 2.0, then: str = "") -> None:
+    """Leases a session, opened by a call to `port`, and says so. `then`: ends ("") or holds it until told otherwise;
+    `check`: asks whether it is still its own whenever a line comes in."""
+
+    async def open() -> str:
+        return (await call(port)).decode()
+
+    pool = PostgresSessions(db, Vault(db, MasterKeys(parse_keys(keys))), 1, lease_s=lease_s)
+    async with pool.lease("erp", size, open) as lease:
+        say(session=lease.value, place=lease.place)
+        while then and await asyncio.to_thread(sys.stdin.readline):
+            try:
+                lease.check()
+                say(ours=True)
+            except NotSent:
+                say(ours=False)
+
+
+async def sessions(db: Database, port: int, keys: str, size: int, at_once: int, seconds: float = 2.0) -> None:
+    """Uses sessions as fast as it gets them, one call to `port` in each lease."""
+    pool = PostgresSessions(db, Vault(db, MasterKeys(parse_keys(keys))), 1, lease_s=2.0)
+    until = asyncio.get_running_loop().time() + seconds
+    used: list[int] = []
+
+    async def open() -> str:
+        return os.urandom(8).hex()
+
+    async def work() -> None:
+        while asyncio.get_running_loop().time() < until:
+            async with pool.lease("erp", size, open) as lease:
+                await call(port)
+                used.append(lease.place)
+
+    say(started=True)
+    await asyncio.gather(*(work() for _ in range(at_once)))
+    say(made=len(used), places=sorted(set(used)))
+
+
 async def rotate(db: Database, keys: str, new: str) -> None:
     say(wrapped=await Vault(db, MasterKeys(parse_keys(keys))).rotate(MasterKey.of(base64.b64decode(new))))
 
@@ -98,7 +138,7 @@ async def record(db: Database, entries: int) -> None:
 
 
 JOBS: dict[str, Callable[..., Awaitable[None]]] = {
-    job.__name__: job for job in (token, calls, rotate, probe, fail, record)
+    job.__name__: job for job in (token, calls, session, sessions, rotate, probe, fail, record)
 }
 
 

@@ -33,6 +33,7 @@ from ml_connector.config.setup import (
 from ml_connector.engine import audit, crash, records, registry
 from ml_connector.engine.database import Database
 from ml_connector.engine.records import Lane
+from ml_connector.engine.sessions import forget_sessions
 from ml_connector.engine.tokens import forget_tokens
 from ml_connector.engine.vault import Vault
 
@@ -177,6 +178,7 @@ class _Writer:
             if (name, credential) in self._asked.changed:
                 await self._vault.put(id, credential, value, on=self._connection)
                 await forget_tokens(self._connection, id)
+                await forget_sessions(self._connection, id)
         for credential in await self._vault.names(id, on=self._connection):
             if credential not in entry.get("credentials", {}):
                 await self._vault.delete(id, credential, on=self._connection)

@@ -1,7 +1,10 @@
-"""The tables of the engine's services: secrets, tokens, limits, breakers, audit. On the same `metadata` as the kernel.
+"""The tables of the engine's services: secrets, tokens, sessions, limits, breakers, audit.
+
+On the same `metadata` as the kernel.
 
 Every primary key leads with the connection (or the integration); `master_keys` is the exception, it belongs to the
-installation. Nothing in `secrets` and `tokens` is readable without a master key, which is never in the database.
+installation. Nothing in `secrets`, `tokens` and `sessions` is readable without a master key, which is never in the
+database.
 """
 
 from sqlalchemy import (
@@ -68,6 +71,48 @@ tokens = Table(
         name="whole",
     ),
     comment="Session tokens shared by all processes. fetcher, fetching_until: the lease of the one that renews it",
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("connection", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False, server_default=text("0")),
+    Column("holder", Text),
+    Column("leased_until", _at()),
+    Column("master", Text),
+    Column("wrapped", LargeBinary),
+    Column("sealed", LargeBinary),
+    Column("opened_by", Text),
+    Column("used_at", _at()),
+    CheckConstraint("num_nulls(master, wrapped, sealed, opened_by, used_at) IN (0, 5)", name="whole"),
+    comment="Sessions of systems that allow few, leased one call at a time. version: the fence, raised by each lease",
+    postgresql_with={"fillfactor": 50},
+)
+
+session_pools = Table(
+    "session_pools",
+    metadata,
+    Column("connection", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    Column("opener", Text),
+    Column("opening_until", _at()),
+    Column("refused_until", _at()),
+    Column("refused", Text),
+    comment="opener: who logs in just now. refused_until: no login before, for the last one was refused",
+)
+
+session_waits = Table(
+    "session_waits",
+    metadata,
+    Column("connection", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    Column("waiter", Text, primary_key=True),
+    Column("since", _at(), nullable=False),
+    Column("until", _at(), nullable=False),
+    comment="Who waits for a session, first come first served; a waiter that is gone stops counting at until",
 )
 
 limits = Table(

@@ -11,6 +11,7 @@ from ml_connector.engine.database import Database
 from ml_connector.engine.limiter import PostgresLimiter
 from ml_connector.engine.metrics import Metrics
 from ml_connector.engine.metrics import metrics as process_metrics
+from ml_connector.engine.sessions import PostgresSessions
 from ml_connector.engine.tokens import PostgresTokens
 from ml_connector.engine.vault import Vault
 
@@ -73,9 +74,10 @@ class Shared:
         self.breakers = Breakers(db, sides=sides)
         self._limiters: dict[int, PostgresLimiter] = {}
         self._tokens: dict[int, PostgresTokens] = {}
+        self._sessions: dict[int, PostgresSessions] = {}
 
     def services_for(self, connection: Known, *, trace: Trace = _crash_points) -> Services:
-        """The services of a connection; asked again (its settings changed), the same limiter and tokens."""
+        """The services of a connection; asked again (its settings changed), the same limiter, tokens and sessions."""
         places = connection.concurrency or CONCURRENCY
         limiter = self._limiters.get(connection.id)
         if limiter is None:
@@ -84,8 +86,13 @@ class Shared:
         tokens = self._tokens.get(connection.id)
         if tokens is None:
             tokens = self._tokens[connection.id] = PostgresTokens(self.db, self.vault, connection.id, trace=trace)
+        sessions = self._sessions.get(connection.id)
+        if sessions is None:
+            sessions = PostgresSessions(self.db, self.vault, connection.id, trace=trace)
+            self._sessions[connection.id] = sessions
         return Services(
             tokens=tokens,
+            sessions=sessions,
             limiter=limiter,
             breaker=self.breakers.of(connection.id),
             calls=_Calls(self.audit, self.metrics, connection),

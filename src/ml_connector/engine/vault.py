@@ -71,6 +71,9 @@ WRAPPED = text(
     SELECT 'secrets' AS place, connection, name, name AS bound, master, wrapped FROM secrets WHERE master <> :new
     UNION ALL
     SELECT 'tokens', connection, name, 'token:' || name, master, wrapped FROM tokens WHERE master <> :new
+    UNION ALL
+    SELECT 'sessions', connection, name || '/' || place, 'session:' || name || '/' || place, master, wrapped
+      FROM sessions WHERE master <> :new
     ORDER BY place, connection, name
     """
 )
@@ -81,6 +84,10 @@ REWRAP = {
     ),
     "tokens": text(
         "UPDATE tokens SET master = :new, wrapped = :wrapped WHERE connection = :connection AND name = :name"
+    ),
+    "sessions": text(
+        "UPDATE sessions SET master = :new, wrapped = :wrapped"
+        " WHERE connection = :connection AND name || '/' || place = :name"
     ),
 }
 
@@ -98,7 +105,7 @@ MAKE_CURRENT = text(
     """
 )
 
-LOCK_TABLES = text("LOCK TABLE secrets, tokens IN SHARE ROW EXCLUSIVE MODE")
+LOCK_TABLES = text("LOCK TABLE secrets, tokens, sessions IN SHARE ROW EXCLUSIVE MODE")
 
 
 class Vault:

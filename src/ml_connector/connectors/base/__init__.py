@@ -3,8 +3,8 @@
 A system's package declares one `System`. `System.connect` gives an object that has the capabilities (protocols of
 `ledger` and `store`) that the system offers; whoever needs one asks with `isinstance` (they are runtime checkable).
 
-What has to be shared between processes (tokens, limits, breaker, audit) is declared in `services` as small protocols
-and implemented in `engine/` on PostgreSQL.
+What has to be shared between processes (tokens, sessions, limits, breaker, audit) is declared in `services` as small
+protocols and implemented in `engine/` on PostgreSQL.
 """
 
 from ml_connector.connectors.base.ledger import (
@@ -31,10 +31,12 @@ from ml_connector.connectors.base.services import (
     Breaker,
     Call,
     CallSink,
+    LeasedSession,
     Limiter,
     Priority,
     Quota,
     Services,
+    SessionPool,
     Token,
     TokenStore,
     Trace,
@@ -73,6 +75,7 @@ __all__ = [
     "Field",
     "FreePermit",
     "KnowsItself",
+    "LeasedSession",
     "Ledger",
     "LedgerAccount",
     "LedgerDimension",
@@ -93,6 +96,7 @@ __all__ = [
     "ReceivesWebhooks",
     "Refused",
     "Services",
+    "SessionPool",
     "Settings",
     "StoredDocument",
     "StoredLine",

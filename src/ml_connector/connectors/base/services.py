@@ -28,6 +28,56 @@ class TokenStore(Protocol):
         ...
 
 
+class LeasedSession(Protocol):
+    """A session of another system that is this caller's alone until the lease ends.
+
+    `value` is whatever the connector keeps of a session, as text, and secret. `unused_s`: seconds since its last lease
+    ended; 0 for one that was opened in this lease.
+    """
+
+    @property
+    def value(self) -> str: ...
+
+    @property
+    def unused_s(self) -> float: ...
+
+    def check(self) -> None:
+        """Raises `NotSent` once another process may have the session (this one stood still). Called right before bytes
+        of a call leave."""
+        ...
+
+    def keep(self, value: str) -> None:
+        """The session goes on under this value: the other side has moved it."""
+        ...
+
+    async def renew(self) -> None:
+        """The session is dead: another one is opened in its place. Raises what `open` raises."""
+        ...
+
+
+class SessionPool(Protocol):
+    """Sessions of a system that allows few of them and one call at a time in each: leased across all processes,
+    encrypted at rest. A process that dies gives its session back when the lease lapses."""
+
+    def lease(
+        self, name: str, size: int, open: Callable[[], Awaitable[str]]
+    ) -> AbstractAsyncContextManager[LeasedSession]:
+        """One of at most `size` sessions, opened by `open` where there is none yet; one process opens at a time.
+
+        Raises `Throttled` when none becomes free for long, what `open` raises, and, for some minutes after `open`
+        raised `Unauthorized` in any process, the same again without asking: wrong passwords lock a user.
+        """
+        ...
+
+    async def forgive(self, name: str) -> None:
+        """Forgets that a login was refused: a person asks again."""
+        ...
+
+    async def end(self, name: str, close: Callable[[str], Awaitable[None]]) -> None:
+        """Ends by `close` the sessions that this process has opened and that nobody uses just now."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Quota:
     """What a system said about its own limits: requests left of `limit` until `reset_s` seconds from now."""
@@ -114,12 +164,14 @@ class Services:
         self,
         *,
         tokens: TokenStore,
+        sessions: SessionPool,
         limiter: Limiter,
         breaker: Breaker,
         calls: CallSink,
         trace: Trace = _no_trace,
     ) -> None:
         self.tokens = tokens
+        self.sessions = sessions
         self.limiter = limiter
         self.breaker = breaker
         self.calls = calls
