@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ml_connector.connectors.errors import ConnectorError
-from ml_connector.domain.documents import Document, Excluded, Held, HoldCode, Kind, plan_digest
+from ml_connector.domain.documents import Document, Excluded, Held, HoldCode, Kind, Plan, plan_digest
 from ml_connector.domain.orders import OrderSnapshot
 from ml_connector.engine import crash, records, wishes
 from ml_connector.engine.apply import Applier, Work
@@ -16,6 +16,7 @@ from ml_connector.engine.outcomes import Applied, Changed, Stop, Stopped, Waits
 from ml_connector.engine.postings import State, live_generations
 from ml_connector.engine.records import Claimed, Lane, Status
 from ml_connector.engine.runs import Done, Fail, Hold, Outcome, Run, fence
+from ml_connector.engine.wishes import Wishes
 from ml_connector.flows.accounts import made_elsewhere, new_customer
 from ml_connector.flows.answers import outcome_of_error, outcome_of_exclusion, outcome_of_hold, outcome_of_stop
 from ml_connector.flows.batches import each_by_itself
@@ -128,9 +129,16 @@ class _Batch:
         applied = await self._apply(work)
         for key in applied:
             self.outcomes[key] = Done(stamp=snapshots[key].order.modified)
-        await wishes.granted(self.context.database, self.run.fence, NAME, approved, "approve")
-        reposted = orders.wishes.reposted.intersection(applied)
-        await wishes.granted(self.context.database, self.run.fence, NAME, reposted, "repost")
+        await self._answer_wishes(orders.wishes, plans, applied)
+
+    async def _answer_wishes(self, asked: Wishes, plans: Mapping[str, Plan], applied: Sequence[str]) -> None:
+        """What is done was granted. An approval lapses with it, or with a plan that has changed; it outlives a run that
+        could not post everything, or the next would post what nobody has seen."""
+        left = {key: plan_digest(plans[key]) for key in asked.approved if key in plans and key not in applied}
+        database, fence = self.context.database, self.run.fence
+        await wishes.granted(database, fence, NAME, asked, "approve", asked.approved.keys() - left.keys())
+        await wishes.granted(database, fence, NAME, asked, "repost", asked.reposted.intersection(applied))
+        await wishes.carried(database, fence, NAME, asked, left)
 
     async def _apply(self, work: Sequence[Work]) -> list[str]:
         """Returns the orders whose documents all stand. Those with new ones are marked for the note in the store."""
