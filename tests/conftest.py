@@ -25,7 +25,7 @@ settings.load_profile("suite")
 
 
 PROCESSES = (
-    *("bench", "cli", "contract", "crash/long", "crash/machines"),
+    *("bench", "cli", "conformance", "contract", "crash/long", "crash/machines"),
     *("e2e", "engine", "engine_services", "reconcile"),
 )
 """Folders with tests that start real processes and wait for them."""

@@ -9,6 +9,10 @@ per process, binds a port, adds request log, faults and control API around the r
 * ``states``: what ``GET /_control/state/<kind>`` shows. A reader gets the query parameters (``after``, ``limit``,
   whatever the kind understands) and returns JSON-able items (``Decimal`` and ``datetime`` are written as strings).
   ``requests`` is added by the core.
+* An ERP also shows ``documents``, what was made by reference: ``{"reference", "number", "kind", "live", "total",
+  "currency"}`` (``total``: of a sales document what the customer owes or gets, of an entry the sum of its debits), and
+  ``rights``: ``{"name"}`` of everything that an administrator can grant. Its control routes have ``POST /withdraw``
+  (``{"right"}``), ``POST /lose_sessions``, and ``POST /tamper`` (``{"reference", "amount"}``: as no ERP allows).
 * ``seed``: ``POST /_control/seed`` with a JSON object; returns what it made. A ``ValueError`` is answered 400.
 * ``reset``: back to the state right after start (the core clears request log and faults itself and keeps the clock).
 * ``faults``: more faults, or better forms of the generic ones, by name (see ``faults.Fault``).

@@ -17,15 +17,19 @@ from ml_connector.sandbox.s4hana.master import padded, unpadded
 from ml_connector.sandbox.s4hana.odata.fields import Row
 from ml_connector.sandbox.s4hana.odata.literals import shown
 from ml_connector.sandbox.s4hana.partner_tables import PARTNER_SERVICE
+from ml_connector.sandbox.s4hana.settings import RIGHTS
 
 if TYPE_CHECKING:
     from ml_connector.sandbox.s4hana.system import S4Hana
 
 
 def state_readers(stand_in: S4Hana) -> Mapping[str, StateReader]:
-    """Kinds: journal_entries (``reference``, ``company``, ``after`` position, ``limit``), business_partners, customers,
-    gl_accounts, tax_codes, cost_centers, profit_centers, company_codes, settings, access."""
+    """Kinds: documents and rights (see ``core.system``), journal_entries (``reference``, ``company``, ``after``
+    position, ``limit``), business_partners, customers, gl_accounts, tax_codes, cost_centers, profit_centers,
+    company_codes, settings, access."""
     return {
+        "documents": lambda query: _documents(stand_in),
+        "rights": lambda query: [{"name": scenario} for scenario in RIGHTS],
         "journal_entries": lambda query: [each.shown() for each in _entries(stand_in, query)],
         "business_partners": lambda query: _partners(stand_in, query),
         "customers": lambda query: [
@@ -55,7 +59,8 @@ def state_readers(stand_in: S4Hana) -> Mapping[str, StateReader]:
 def control_routes(stand_in: S4Hana) -> list[web.AbstractRouteDef]:
     """``POST /documents/<company>/<year>/<number>/clear|reset_clearing|delete|shift`` (``{"amount"}``),
     ``POST /revoke_tokens``,
-    ``POST /drop_sessions``, ``POST /exhaust`` (``{"company", "year", "range"}``)."""
+    ``POST /drop_sessions``, ``POST /exhaust`` (``{"company", "year", "range"}``); ``POST /lose_sessions``,
+    ``POST /withdraw`` and ``POST /tamper`` as ``core.system`` says."""
 
     async def document(request: web.Request) -> web.Response:
         key = (request.match_info["company"], request.match_info["year"], padded(request.match_info["number"]))
@@ -84,6 +89,26 @@ def control_routes(stand_in: S4Hana) -> list[web.AbstractRouteDef]:
         stand_in.access.drop_sessions()
         return answer({"dropped": True})
 
+    async def lose_sessions(request: web.Request) -> web.Response:
+        stand_in.access.revoke_tokens()
+        stand_in.access.drop_sessions()
+        return answer({"lost": True})
+
+    async def withdraw(request: web.Request) -> web.Response:
+        right = str((await read_json(request))["right"])
+        if right not in RIGHTS:
+            return refusal(f"no right {right}; there are {', '.join(RIGHTS)}", 404)
+        stand_in.settings.scenarios = [each for each in stand_in.settings.scenarios if each not in RIGHTS[right]]
+        return answer({"withdrawn": right})
+
+    async def tamper(request: web.Request) -> web.Response:
+        body = await read_json(request)
+        found = list(stand_in.ledger.with_references([str(body["reference"])]))
+        for entry in found:
+            _shift(entry, Decimal(str(body["amount"])))
+        stand_in.ledger.touched()
+        return answer({"changed": len(found)})
+
     async def exhaust(request: web.Request) -> web.Response:
         body = await read_json(request)
         stand_in.ledger.exhaust(str(body["company"]), str(body["year"]), str(body["range"]))
@@ -94,7 +119,30 @@ def control_routes(stand_in: S4Hana) -> list[web.AbstractRouteDef]:
         web.post("/revoke_tokens", revoke_tokens),
         web.post("/drop_sessions", drop_sessions),
         web.post("/exhaust", exhaust),
+        web.post("/lose_sessions", lose_sessions),
+        web.post("/withdraw", withdraw),
+        web.post("/tamper", tamper),
     ]
+
+
+def _documents(stand_in: S4Hana) -> list[dict[str, Any]]:
+    entries = [
+        {
+            "reference": each.reference,
+            "number": f"{unpadded(each.number)}/{each.company}/{each.year}",
+            "kind": "journal_entry",
+            "live": each.reverses is None and each.reversed_by is None,
+            "total": sum((line.amount for line in each.lines if line.amount > 0), Decimal(0)),
+            "currency": each.lines[0].currency,
+        }
+        for each in stand_in.ledger.documents.values()
+    ]
+    customers = [
+        {"reference": reference, "number": row["BusinessPartner"], "kind": "customer", "live": True}
+        for row in stand_in.partners.tables["A_BusinessPartner"].rows()
+        if (reference := row["BusinessPartnerIDByExtSystem"])
+    ]
+    return [*customers, *entries]
 
 
 def _entries(stand_in: S4Hana, query: Mapping[str, str]) -> list[JournalEntry]:

@@ -8,7 +8,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-ALL_SCENARIOS = ("SAP_COM_0002", "SAP_COM_0008", "SAP_COM_0303", "SAP_COM_0084", "SAP_COM_0087")
+RIGHTS = {
+    "SAP_COM_0002": ("SAP_COM_0002",),
+    "SAP_COM_0008": ("SAP_COM_0008",),
+    "SAP_COM_0303": ("SAP_COM_0303",),
+    "SAP_COM_0087": ("SAP_COM_0084", "SAP_COM_0087"),
+}
+"""Communication scenarios, each with those that give the same."""
+ALL_SCENARIOS = tuple(sorted(scenario for same in RIGHTS.values() for scenario in same))
 
 
 class Settings(BaseModel):

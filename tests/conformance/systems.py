@@ -1,0 +1,47 @@
+"""The listed systems. To be listed is all that a connector needs to be held against the whole suite: what its stand-in
+has to know before documents can be posted, and by which requests documents go out and are looked up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.planning.store import MAPPING
+
+ACCOUNTS = sorted({*MAPPING["accounts"].values(), *(row["account"] for row in MAPPING["payment_methods"])})  # type: ignore[attr-defined]
+TAX_CODES = sorted({row["tax_code"] for row in MAPPING["taxes"]})  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """`writes` and `looks`: regular expressions of the paths by which documents are posted and looked up.
+
+    `settings`: of the connection, beside address, login and timing. `closed_period`: a seed that closes the day of the
+    documents. `mapping`: tables that differ from those of the planner's own tests.
+    """
+
+    system: str
+    settings: Mapping[str, object]
+    seed: Mapping[str, object]
+    writes: str
+    looks: str
+    closed_period: Mapping[str, object]
+    mapping: Mapping[str, object] = field(default_factory=dict[str, Any])
+
+    def __str__(self) -> str:
+        return self.system
+
+
+LISTED = (
+    Listed(
+        "s4hana",
+        settings={
+            "company_code": "1710",
+            "created_by_user": "BCCONNECT",
+            "customer_reconciliation_account": "12100000",
+        },
+        seed={"gl_accounts": ACCOUNTS, "tax_codes": TAX_CODES, "customers": ["199999"]},
+        writes="journalentry|A_BusinessPartner$",
+        looks="API_OPLACCTGDOCITEMCUBE_SRV",
+        closed_period={"open_to": "2025-12-31"},
+    ),
+)
