@@ -76,7 +76,9 @@ class StoredLine:
 class StoredDocument:
     """A document as the target stores it. `number` is the target's canonical key, e.g. `0100000008/1710/2026`.
 
-    `lines` are those that the read service has (tax items may carry no account). `state`: posted, draft, ...
+    `lines` are those that the read service has (tax items may carry no account). An itemised document is shown as the
+    entry that it makes: its items, freight and charges on their accounts, tax by its code, and the customer's line with
+    the total, so that a tie-out reads every kind of document the same way. `state`: posted, draft, ...
     """
 
     reference: str
