@@ -1,6 +1,7 @@
 """Applying a configuration to a real database: all or nothing, versions, round trip, and exactly the right releases."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -292,6 +293,38 @@ async def test_a_removed_integration_keeps_its_tag(home: Home) -> None:
 
     with pytest.raises(ConfigError, match="'S1' belongs to the integration 'us-store'"):
         await home.apply(loaded(renamed))
+
+
+async def test_a_removed_integration_keeps_its_tag_in_its_books_whatever_they_are_called(home: Home) -> None:
+    await home.apply(loaded())
+    await post_something(home)
+
+    def renamed(data: Any) -> None:
+        data["connections"]["books"] = data["connections"].pop("ledger")
+        data["integrations"] = {"new-name": {**data["integrations"]["us-store"], "erp": "books"}}
+
+    with pytest.raises(ConfigError, match="'S1' belongs to the integration 'us-store'"):
+        await home.apply(loaded(renamed))
+
+
+async def test_a_new_integration_of_a_store_begins_where_the_one_before_has_ended(home: Home) -> None:
+    """The orders that are posted have other names under its tag: nothing would find them there."""
+    await home.apply(loaded())
+    await post_something(home)
+
+    def anew(cut_over: date) -> Callable[[Any], None]:
+        def change(data: Any) -> None:
+            data["integrations"] = {"new-name": data["integrations"].pop("us-store")}
+            data["integrations"]["new-name"]["policy"] |= {
+                "reference.tag": "S2", "posting.cut_over": cut_over.isoformat(),
+            }  # fmt: skip
+
+        return change
+
+    today = datetime.now(UTC).date()
+    with pytest.raises(ConfigError, match=r"posting.cut_over: must be after .*: until then 'us-store' has posted"):
+        await home.apply(loaded(anew(today)))
+    await home.apply(loaded(anew(today + timedelta(days=2))))
 
 
 async def test_what_is_not_in_the_file_is_switched_off_and_can_come_back(home: Home) -> None:

@@ -117,10 +117,37 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
     assert lines == sorted(lines)
 
 
+def with_another_store(text: str, *, erp: str) -> str:
+    """The same integration once more, of another store."""
+    store = text[text.index("  web-store:") : text.index("  ledger:")]
+    store = store.replace("  web-store:", "  eu-shop:").replace("abc123", "xyz789")
+    second = text[text.index("  us-store:") :].replace("  us-store:", "  eu-store:")
+    second = second.replace("web-store", "eu-shop").replace("erp: ledger", f"erp: {erp}")
+    return text.replace("  ledger:", f"{store}  ledger:") + "\n" + second
+
+
 def test_two_stores_with_one_tag_in_one_erp_are_refused() -> None:
-    second = TEXT[TEXT.index("  us-store:") :].replace("  us-store:", "  eu-store:")
-    (problem,) = problems_of(TEXT + "\n" + second)
+    (problem,) = problems_of(with_another_store(TEXT, erp="ledger"))
     assert "'S1' is the tag of 'us-store' already, which posts into the same connection 'ledger'" in problem
+
+
+def test_two_stores_with_one_tag_in_the_same_books_under_two_names_are_refused() -> None:
+    """Each would find the other's documents under its own references, and take them for its own."""
+    ledger = TEXT[TEXT.index("  ledger:") : TEXT.index("integrations:")]
+    again = ledger.replace("  ledger:", "  ledger-eu:").replace("s4hana.example", "S4HANA.example:443", 1)
+    text = with_another_store(TEXT.replace("integrations:", f"{again}\nintegrations:"), erp="ledger-eu")
+    (problem,) = problems_of(text)
+    assert "'S1' is the tag of 'us-store' already, which posts into 'ledger', the same books as 'ledger-eu'" in problem
+    load_text(text.replace("'1710'", "'1720'", 1), "shop.yaml", systems())
+
+
+def test_the_orders_of_one_store_come_into_the_same_books_once() -> None:
+    """An order has another name under another tag: nothing would find that it is there already."""
+    second = TEXT[TEXT.index("  us-store:") :].replace("  us-store:", "  new-store:").replace("tag: S1", "tag: S2")
+    (problem,) = problems_of(TEXT + "\n" + second)
+    assert "come into these books by 'us-store' already, and would be booked twice" in problem
+    idle = second.replace("    store: web-store", "    active: false\n    store: web-store")
+    load_text(TEXT + "\n" + idle, "shop.yaml", systems())
 
 
 def test_a_secret_written_in_plain_text_is_not_repeated() -> None:

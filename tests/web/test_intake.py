@@ -61,7 +61,10 @@ async def test_a_worker_is_woken(served: Served) -> None:
 
 async def test_every_integration_of_the_store_hears_of_it(database_url: str) -> None:
     def twice(data: Any) -> None:
-        second = {**data["integrations"]["us-store"], "flows": {"orders": {}}}
+        ledger = data["connections"]["ledger"]
+        other = {**ledger, "settings": {**ledger["settings"], "company_code": "1720"}}
+        data["connections"]["other-books"] = other
+        second = {**data["integrations"]["us-store"], "erp": "other-books", "flows": {"orders": {}}}
         second["policy"] = {**second["policy"], "reference.tag": "S2"}
         off = {**second, "flows": {"customers": {}}, "policy": {**second["policy"], "reference.tag": "S3"}}
         data["integrations"] |= {"second": second, "no-orders": off}

@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from ml_connector.config.fields import check_fields
 from ml_connector.config.file import ConfigFile, ConnectionEntry, IntegrationEntry
+from ml_connector.config.places import Place, place_of
 from ml_connector.config.policy import KEYS
 from ml_connector.config.problems import ConfigError, Path, Problem, did_you_mean
 from ml_connector.config.source import Source, read_source
@@ -68,6 +69,7 @@ def _check(config: ConfigFile, systems: Systems) -> Iterator[Finding]:
         yield from (((*at, *path), message) for path, message in _sides(integration, config, systems))
         yield from (((*at, "policy", *path), message) for path, message in _policy(integration.policy))
     yield from _tags(config)
+    yield from _twice(config)
 
 
 def _connection(entry: ConnectionEntry, systems: Systems) -> Iterator[Finding]:
@@ -115,17 +117,43 @@ def _policy(written: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _tags(config: ConfigFile) -> Iterator[Finding]:
-    """Two stores with one tag in one ERP would take each other's documents for their own."""
-    users: dict[tuple[str, str], list[str]] = defaultdict(list)
+    """Two stores with one tag in the same books would take each other's documents for their own."""
+    users: dict[tuple[Place, str], list[str]] = defaultdict(list)
     for name, entry in config.integrations.items():
-        users[entry.erp, str(entry.policy.get("reference.tag", ""))].append(name)
-    for (erp, tag), names in users.items():
+        if entry.erp in config.connections:
+            users[_place(config.connections[entry.erp]), str(entry.policy.get("reference.tag", ""))].append(name)
+    for (_, tag), names in users.items():
         for name in names[1:] if tag else ():
+            first, own = config.integrations[names[0]].erp, config.integrations[name].erp
+            books = f"the same connection {own!r}" if first == own else f"{first!r}, the same books as {own!r}"
             yield (
                 ("integrations", name, "policy", "reference.tag"),
-                f"{tag!r} is the tag of {names[0]!r} already, which posts into the same connection {erp!r}: "
-                "every store needs its own",
+                f"{tag!r} is the tag of {names[0]!r} already, which posts into {books}: every store needs its own",
             )
+
+
+def _twice(config: ConfigFile) -> Iterator[Finding]:
+    """An order has a name for each tag: two integrations that bring the orders of one store into the same books would
+    book each of them twice. The books of a sandbox are nobody's."""
+    first: dict[tuple[Place, Place], str] = {}
+    for name, entry in config.integrations.items():
+        store, erp = config.connections.get(entry.store), config.connections.get(entry.erp)
+        orders = entry.flows.get("orders")
+        if store is None or erp is None or not entry.active or orders is None or not orders.enabled:
+            continue
+        if store.sandbox and erp.sandbox:
+            continue
+        other = first.setdefault((_place(store), _place(erp)), name)
+        if other != name:
+            yield (
+                ("integrations", name, "store"),
+                f"the orders of {entry.store!r} come into these books by {other!r} already, and would be booked twice: "
+                "switch one of the two off (`active: false`), or its orders",
+            )
+
+
+def _place(connection: ConnectionEntry) -> Place:
+    return place_of(connection.system, connection.base_url, connection.settings)
 
 
 # ------------------------------------------------------------------ pydantic's errors in plain words

@@ -4,19 +4,20 @@ The names and the books of what is posted would no longer be those that later ru
 posted where they are not, or be posted twice (P13 of `docs/exactly-once.md`).
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
+from datetime import date, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ml_connector.config.places import IDENTITY, Place, place_of
 from ml_connector.config.policy import FROZEN_ONCE_POSTED
 from ml_connector.config.problems import Problem
 from ml_connector.config.setup import Json, Setup, Stored
 from ml_connector.config.source import Source
 from ml_connector.engine import registry
 
-IDENTITY = ("store_hash", "company_code", "sap_client")
-"""Settings that say which books or which shop a connection is: with postings behind it, another one is a new
-connection, or documents of the old one would count as posted in the new one."""
+_EAST = timedelta(hours=14)
+"""So far ahead of UTC may the store's day be."""
 
 
 async def refusals(
@@ -30,6 +31,8 @@ async def refusals(
         if name in posted:
             for path, message in _frozen(entry, stored.ever.integrations.get(name)):
                 yield source.problem(("integrations", name, *path), message)
+    async for path, message in _brought_in(connection, posted, stored, wanted):
+        yield source.problem(path, message)
     used = {
         side for name in posted if name in stored.ever.integrations for side in sides_of(stored.ever.integrations[name])
     }
@@ -75,15 +78,50 @@ def _identity(stored: Json, wanted: Json) -> Iterator[tuple[tuple[str, ...], str
 
 
 def _tag_taken(name: str, entry: Json, stored: Stored, wanted: Setup) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The file itself has no two; an integration that was switched off keeps its tag."""
-    tag = entry["policy"]["reference.tag"]
-    erp = stored.connections.get(entry["erp"])
-    for other in stored.integrations.values():
-        if erp is not None and other.name != name and (other.erp, other.tag) == (erp.id, tag):
-            elsewhere = wanted.integrations.get(other.name)
+    """The file itself has no two; an integration that was switched off keeps its tag, in the books that it posted to,
+    whatever the connection to them is called by now."""
+    tag, books = entry["policy"]["reference.tag"], _place(wanted.connections[entry["erp"]])
+    for other, before in stored.ever.integrations.items():
+        taken = stored.integrations[other].tag == tag and _place(stored.ever.connections[before["erp"]]) == books
+        if other != name and taken:
+            elsewhere = wanted.integrations.get(other)
             if elsewhere is None or elsewhere["policy"]["reference.tag"] == tag:
                 yield (
                     ("policy", "reference.tag"),
-                    f"{tag!r} belongs to the integration {other.name!r}, whose documents carry it in {entry['erp']!r}; "
+                    f"{tag!r} belongs to the integration {other!r}, whose documents carry it in {entry['erp']!r}; "
                     "choose another tag",
                 )
+
+
+async def _brought_in(
+    connection: AsyncConnection, posted: Collection[str], stored: Stored, wanted: Setup
+) -> AsyncIterator[tuple[tuple[str, ...], str]]:
+    """A new integration of a store begins in the same books where the one before has ended: under its own tag it would
+    not find what is there, and book it twice."""
+    for name, entry in wanted.integrations.items():
+        if name in posted:
+            continue
+        sides = _sides(entry, wanted)
+        for other in sorted(posted):
+            if sides is None or other not in stored.ever.integrations:
+                continue
+            if _sides(stored.ever.integrations[other], stored.ever) == sides:
+                last = await registry.last_planned(connection, stored.integrations[other].id)
+                ended = (last + _EAST).date()
+                cut_over = entry["policy"]["posting.cut_over"]
+                if not cut_over or date.fromisoformat(str(cut_over)) <= ended:
+                    yield (
+                        ("integrations", name, "policy", "posting.cut_over"),
+                        f"must be after {ended}: until then {other!r} has posted orders of this store in the same "
+                        "books, and they would be booked twice",
+                    )
+
+
+def _sides(entry: Json, setup: Setup) -> tuple[Place, Place] | None:
+    """The shop and the books; None where they are of a sandbox, whose books are nobody's."""
+    store, erp = setup.connections[entry["store"]], setup.connections[entry["erp"]]
+    return None if store.get("sandbox") and erp.get("sandbox") else (_place(store), _place(erp))
+
+
+def _place(connection: Json) -> Place:
+    return place_of(connection["system"], connection["base_url"], connection.get("settings", {}))

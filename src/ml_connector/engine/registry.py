@@ -8,6 +8,7 @@ statement, so that the three always belong together, and kept until a claim show
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Row, text
@@ -176,6 +177,10 @@ POSTED = text("""
 SELECT EXISTS (SELECT 1 FROM postings WHERE integration = :integration AND state NOT IN ('planned', 'void', 'rejected'))
 """)
 
+LAST_PLANNED = text("""
+SELECT max(planned_at) FROM postings WHERE integration = :integration AND state NOT IN ('planned', 'void', 'rejected')
+""")
+
 
 class Registry:
     """What is configured, read from the database and kept until an epoch moves. One per process."""
@@ -289,6 +294,11 @@ async def save_policy(connection: AsyncConnection, integration: int, content: Js
 async def has_posted(connection: AsyncConnection, integration: int) -> bool:
     """Whether a document of the integration is, or may be, in the ERP."""
     return (await connection.execute(POSTED, {"integration": integration})).scalar_one()
+
+
+async def last_planned(connection: AsyncConnection, integration: int) -> datetime:
+    """When the integration last planned a document that is, or may be, in the ERP."""
+    return (await connection.execute(LAST_PLANNED, {"integration": integration})).scalar_one()
 
 
 async def _save_version(
