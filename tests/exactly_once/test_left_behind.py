@@ -29,6 +29,8 @@ PAID = captured(StoreOrder().snapshot())
 class _Context:
     periods = OpenPeriods()
     reference_form = "short"
+    style = "journal"
+    family = "s4hana"
 
 
 async def planned(desk: Desk, snapshot: OrderSnapshot) -> tuple[Document, ...]:

@@ -80,7 +80,12 @@ def _rules_of(path: Path, name: str) -> _Rules:
     return _Rules(
         mapping_from(entry.mapping.model_dump(mode="json", by_alias=True, exclude_defaults=True)),
         policy_from(entry.policy),
-        Facts(periods=_periods(periods), reference_form="long" if system.reference_form == "long" else "short"),
+        Facts(
+            periods=_periods(periods),
+            reference_form="long" if system.reference_form == "long" else "short",
+            style="sales" if system.style == "sales" else "journal",
+            family=system.name,
+        ),
     )
 
 

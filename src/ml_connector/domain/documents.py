@@ -42,7 +42,8 @@ class Role(StrEnum):
 
 
 class Kind(StrEnum):
-    """Kinds of documents; the letter of each in a reference is in `KIND_LETTERS`."""
+    """Kinds of documents. A reversal of an itemised one is what the ERP has for it: it cancels an open sales order, and
+    credits an invoice over its total."""
 
     CUSTOMER = "customer"
     ORDER = "order"
@@ -193,7 +194,12 @@ class Document:
 
     @property
     def total(self) -> Decimal:
-        """What an itemised document comes to, tax included: the receivable, or the credit, that it makes."""
+        """What an itemised document comes to, tax included: the receivable, or the credit, that it makes.
+
+        Of a reversal: what the reversed document came to.
+        """
+        if self.kind is Kind.REVERSAL:
+            return abs(self.balance)
         return self.balance if self.kind is Kind.CREDIT_MEMO else -self.balance
 
     @property

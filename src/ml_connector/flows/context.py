@@ -32,6 +32,8 @@ class Context:
     periods: OpenPeriods
     story: Story
     reference_form: str = "short"
+    style: str = "journal"
+    family: str = ""
 
     @property
     def orders(self) -> ReadsOrders:

@@ -63,6 +63,8 @@ def facts_of(
         customer_accounts=customer_accounts,
         backfilled=backfilled,
         reference_form="long" if context.reference_form == "long" else "short",
+        style="sales" if context.style == "sales" else "journal",
+        family=context.family,
         repost=frozenset(posting.name.reference for posting in rows) if repost else frozenset(),
     )
 

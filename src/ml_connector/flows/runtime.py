@@ -59,6 +59,7 @@ class Runtime:
         store = await self.registry.connection(integration.store)
         erp = await self.registry.connection(integration.erp)
         mapping, policy = self._tables(integration)
+        system = find_system(erp.system)
         return Context(
             database=self.database,
             integration=integration,
@@ -70,7 +71,9 @@ class Runtime:
             policy=policy,
             periods=_periods(erp),
             story=self._story(integration.id),
-            reference_form=find_system(erp.system).reference_form or "short",
+            reference_form=system.reference_form or "short",
+            style=system.style or "journal",
+            family=system.name,
         )
 
     def applier(self, context: Context, run: Run) -> Applier:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
-from ml_connector.domain.documents import Document, HoldCode, Kind, PostedDocument, Role, Side
+from ml_connector.domain.documents import ITEMISED, Document, HoldCode, Kind, PostedDocument, Role, Side
 from ml_connector.domain.money import ZERO
 from ml_connector.planning import texts
 from ml_connector.planning.adjustment import adjusted
@@ -80,7 +80,15 @@ def reversal(work: Work, name: Name, posted: Document, posting_date: date, docum
     )
 
 
-_WORDS = {Kind.PAYMENT: "payment", Kind.REFUND: "refund", Kind.REFUND_PAYMENT: "refund"}
+_WORDS = {
+    Kind.PAYMENT: "payment",
+    Kind.DEPOSIT: "deposit",
+    Kind.REFUND: "refund",
+    Kind.CREDIT_MEMO: "refund",
+    Kind.REFUND_PAYMENT: "refund",
+}
+# Goods or an invoice are out: only a person makes a credit memo and a new invoice of an edit.
+_OUT = {Kind.SALES_INVOICE: "invoiced", Kind.DELIVERY: "delivered"}
 
 
 def reverse_standing(work: Work, name: Name, on: date) -> tuple[Document, ...]:
@@ -117,6 +125,14 @@ def _ask_first(work: Work, posted: PostedDocument, wanted: Document) -> None:
     document = posted.document
     if posted.adopted:
         raise _not_ours(document)
+    if document.kind in _OUT:
+        raise hold(
+            HoldCode.AMENDED_AFTER_INVOICING,
+            f"{document.reference} is {_OUT[document.kind]}, and the order was edited since: credit it in the ERP and "
+            "invoice what is right, or take the edit back",
+            key=document.reference,
+            facts=_differences(document, wanted),
+        )
     adjusting = work.policy.amendment == "adjust"
     if work.policy.amendment == "hold" or (
         adjusting and (document.kind is not Kind.ORDER or document.customer not in work.buyer.aliases)
@@ -141,22 +157,26 @@ def _not_ours(document: Document) -> Exception:
 def _differences(posted: Document, wanted: Document) -> dict[str, str]:
     facts = {
         "reference": posted.reference,
-        "posted_total": str(_debits(posted)),
-        "new_total": str(_debits(wanted)),
+        "posted_total": str(_total(posted)),
+        "new_total": str(_total(wanted)),
     }
     if posted.customer != wanted.customer:
         facts |= {"posted customer": posted.customer, "new customer": wanted.customer}
     for which, document in (("posted", posted), ("new", wanted)):
         for line in document.lines:
-            facts[f"{which} {line.role} {line.account} {line.tax_code}".rstrip()] = f"{line.side} {line.amount}"
+            item = f" {line.itemised.item}" if line.itemised is not None and line.itemised.item else ""
+            about = f"{which} {line.role} {line.account} {line.tax_code}".rstrip()
+            facts[about + item] = f"{line.side} {line.amount}"
     return facts
 
 
 _OWED = (Role.RECEIVABLE, Role.CLEARING, Role.GIFT_CERTIFICATE_LIABILITY, Role.STORE_CREDIT_LIABILITY)
 
 
-def _debits(document: Document) -> Decimal:
+def _total(document: Document) -> Decimal:
     """What the buyer owes and pays with by this document, certificates that it sells aside."""
+    if document.kind in ITEMISED:
+        return document.total
     return sum((line.amount for line in document.lines if line.role in _OWED and line.side is Side.DEBIT), ZERO)
 
 

@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from ml_connector.domain.documents import Dimension, HoldCode, Line, LinePart, Role
+from ml_connector.domain.documents import Dimension, HoldCode, Line, LinePart, Role, Side
 from ml_connector.domain.money import ZERO, minor_unit
 from ml_connector.domain.orders import OrderLine, Refund, RefundItem
 from ml_connector.planning import texts
 from ml_connector.planning.dimensions import dimension_of
 from ml_connector.planning.facts import Stop, hold
+from ml_connector.planning.itemised import closed, itemised_lines
 from ml_connector.planning.lookups import plain
 from ml_connector.planning.parts import Part, lines_of
 from ml_connector.planning.sale import Sale, SoldPart
@@ -86,9 +87,20 @@ class _Entry:
     def lines(self) -> list[Line]:
         for item in self.refund.items:
             self._item(item)
-        lines = [*lines_of(self._presented(), self.work.policy.posting_lines, self.work.order.id), *self.other]
+        lines = [*self._net_lines(), *self.other]
         lines += self._remainder(lines)
-        return [*lines, *self._tax_lines()]
+        form = self.work.form
+        taxes = [] if form.predicts_tax else self._tax_lines()
+        if form.itemised:
+            return closed(self.work, lines, taxes, self.total, f"refund {self.refund.id}")
+        return [*lines, *taxes]
+
+    def _net_lines(self) -> list[Line]:
+        work = self.work
+        if work.form.itemised:
+            sold = {part.key: part.itemised for part in self.sale.parts if part.itemised is not None}
+            return itemised_lines(work, self.parts, Side.DEBIT, sold)
+        return lines_of(self._presented(), work.policy.posting_lines, work.order.id)
 
     def _item(self, item: RefundItem) -> None:
         if item.type in _GOODS:
@@ -129,7 +141,7 @@ class _Entry:
             text = part.text
             if part.role is Role.REVENUE:
                 text = f"{line.sku or line.name} x{item.quantity} returned"
-            self._take(part, after, Decimal(line.quantity), text, why)
+            self._take(part, after, Decimal(line.quantity), text, why, item.quantity)
         rows = self.book.line_rows(line.id) if item.type == "PRODUCT" else self.book.wrapping_rows(line.id)
         self._weigh(self.book.by_code(rows), Decimal(item.quantity), Decimal(line.quantity))
 
@@ -150,7 +162,7 @@ class _Entry:
         gross = charge.inc_tax if charge is not None else ZERO
         if charge is not None and charge.ex_tax != 0:
             # A coupon on shipping lowers what can be asked back.
-            coupon = sum((part.amount for part in parts if part.role is Role.DISCOUNT_COUPON), ZERO)
+            coupon = sum((part.amount for part in parts if part.key.endswith("/coupon")), ZERO)
             gross += gross * coupon / charge.ex_tax
         requested = gross if item.requested_amount is None else item.requested_amount
         before = self.units.get(key, ZERO)
@@ -162,12 +174,23 @@ class _Entry:
             self._take(part, min(gross, before + requested), gross, part.text, why)
         self._weigh(sums, min(gross, requested), gross)
 
-    def _take(self, part: SoldPart, so_far: Decimal, whole: Decimal, text: str, why: str) -> None:
+    def _take(self, part: SoldPart, so_far: Decimal, whole: Decimal, text: str, why: str, units: int = 0) -> None:
         target = self.work.whole(part.amount * so_far / whole)
         amount = target - self.took.get(part.key, ZERO)
         self.took[part.key] = target
         self.parts.append(
-            Part(part.key, part.role, part.account, -amount, part.tax_code, part.dimension, text, why, -amount)
+            Part(
+                part.key,
+                part.role,
+                part.account,
+                -amount,
+                part.tax_code,
+                part.dimension,
+                text,
+                why,
+                -amount,
+                quantity=Decimal(units if self.work.form.itemised and part.key.startswith("line/") else 0),
+            )
         )
 
     def _weigh(self, sums: dict[tuple[str, str], Decimal], given_back: Decimal, whole: Decimal) -> None:

@@ -16,7 +16,8 @@ from ml_connector.planning.lookups import Lookups
 from ml_connector.planning.references import ReferenceOverflow, customer_reference, guest_key, guest_reference
 
 GUEST = "guest"
-_ORDER_KINDS = (Kind.ORDER, Kind.PAYMENT, Kind.REFUND, Kind.REFUND_PAYMENT, Kind.ADJUSTMENT)
+_NO_DEBTOR = (Kind.CUSTOMER, Kind.REVERSAL, Kind.DEPOSIT_APPLICATION)
+_ORDER_KINDS = tuple(kind for kind in Kind if kind not in _NO_DEBTOR)
 
 
 @dataclass(frozen=True, slots=True)

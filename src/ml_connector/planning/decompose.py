@@ -29,15 +29,17 @@ class Decomposition:
     identity: Identity
 
 
-def decompose(snapshot: OrderSnapshot, policy: Policy, lookups: Lookups) -> Decomposition:
-    """Raises `Stop` on `tax_overridden`, `tax_mismatch`, `totals_mismatch`, `voucher_taxed` and
+def decompose(snapshot: OrderSnapshot, policy: Policy, lookups: Lookups, *, itemised: bool = False) -> Decomposition:
+    """`itemised`: for a sales document, which keeps item lines of zero and nets charges of their coupons.
+
+    Raises `Stop` on `tax_overridden`, `tax_mismatch`, `totals_mismatch`, `voucher_taxed` and
     `single_purpose_redeemed`. Missing mapping entries are kept in `lookups`."""
     order, currency = snapshot.order, snapshot.order.currency
     total_inc, total_tax = round_half_up(order.total.inc_tax, currency), round_half_up(order.total.tax, currency)
     _guard_tax(snapshot, total_inc, total_tax)
     _guard_vouchers(snapshot, policy)
-    builder = _Builder(snapshot, policy, lookups)
-    parts = [part for part in builder.parts() if part.exact != 0]
+    builder = _Builder(snapshot, policy, lookups, itemised)
+    parts = [part for part in builder.parts() if part.exact != 0 or part.quantity != 0]
     total_ex = total_inc - total_tax
     residue = cut(total_ex - sum((part.exact for part in parts), ZERO), currency)
     tolerance = minor_unit(currency) * policy.rounding_tolerance_minor
@@ -111,8 +113,9 @@ def _line_is_taxed(snapshot: OrderSnapshot, line: OrderLine) -> bool:
 class _Builder:
     """Exact parts of one order, in the order of the rule book: lines, shipping, handling, wrapping, fees."""
 
-    def __init__(self, snapshot: OrderSnapshot, policy: Policy, lookups: Lookups) -> None:
+    def __init__(self, snapshot: OrderSnapshot, policy: Policy, lookups: Lookups, itemised: bool) -> None:
         self.snapshot, self.order, self.policy, self.lookups = snapshot, snapshot.order, policy, lookups
+        self.itemised = itemised
         self.book = TaxBook(snapshot, lookups)
         self.identity = identity_of(snapshot)
 
@@ -154,6 +157,7 @@ class _Builder:
         *,
         account: str = "",
         own: Dimension = Dimension(),  # noqa: B008 frozen
+        quantity: int = 0,
     ) -> Part:
         return Part(
             key=key,
@@ -164,6 +168,7 @@ class _Builder:
             dimension=dimension_of(self.lookups.mapping, role, own),
             text=text,
             why=why,
+            quantity=Decimal(quantity if self.itemised else 0),
         )
 
     def _line(self, line: OrderLine) -> Iterator[Part]:
@@ -177,10 +182,11 @@ class _Builder:
                     f"line/{line.id}/certificate", Role.GIFT_CERTIFICATE_LIABILITY, after, "",
                     f"Gift certificate {line.id} sold",
                     "a sold certificate is a debt to its holder, no revenue and no tax until it is redeemed",
+                    quantity=line.quantity,
                 )  # fmt: skip
             return
         if not discounts or self.policy.discounts_presentation == "net":
-            if after != 0:
+            if after != 0 or self.itemised:
                 kind = "net after discounts" if discounts else "has no discount"
                 yield self._revenue(line, after, f"line {line.id} {kind}: {taxed_after}")
             return
@@ -202,7 +208,7 @@ class _Builder:
         account, own = self.lookups.revenue(line, self.order)
         return self._part(
             f"line/{line.id}/revenue", Role.REVENUE, net, self._line_code(line),
-            f"{line.sku or line.name} x{line.quantity}", why, account=account, own=own,
+            f"{line.sku or line.name} x{line.quantity}", why, account=account, own=own, quantity=line.quantity,
         )  # fmt: skip
 
     def _discounts(
@@ -253,13 +259,14 @@ class _Builder:
             # The coupon is an amount with tax: what it took off the tax is not off the net.
             charged = sum((row.amount for row in self.snapshot.taxes if row.item_type == "shipping"), ZERO)
             off -= sum((address.shipping.tax for address in addresses), ZERO) - charged
+        role = Role.SHIPPING_INCOME if self.itemised else Role.DISCOUNT_COUPON
         rest = off
         shipped = [address for address in addresses if address.shipping.ex_tax != 0]
         for address in shipped:
             net = rest if address is shipped[-1] else (off * address.shipping.ex_tax / shipping).quantize(_FINE)
             rest -= net
             yield self._part(
-                f"shipping/{address.id}/coupon", Role.DISCOUNT_COUPON, -net, self._shipping_code(address),
+                f"shipping/{address.id}/coupon", role, -net, self._shipping_code(address),
                 f"Discount {coupon.code}", f"coupon {coupon.code} took {plain(off)} off shipping, net",
             )  # fmt: skip
 

@@ -8,6 +8,7 @@ from ml_connector.domain.documents import Excluded, ExcludedCode, Held, HoldCode
 from ml_connector.domain.policy import OpenPeriods
 
 ReferenceForm = Literal["short", "long"]
+Style = Literal["journal", "sales"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,8 @@ class Facts:
     `posted`: documents that earlier runs posted, reversals included; a document that one of them reverses counts as
     gone, whether it is listed or not. `customer_accounts`: key of a customer (store ID, or the hash of a guest's
     e-mail) to the ERP account that exists for it. `backfilled`: the order was asked for in spite of the cut-over.
-    `repost`: base references that an operator wants posted again under the current mapping.
+    `repost`: base references that an operator wants posted again under the current mapping. `style` and `family`: how
+    the ERP is booked, and which row of `families` it is.
     """
 
     periods: OpenPeriods = OpenPeriods()
@@ -26,6 +28,8 @@ class Facts:
     backfilled: bool = False
     reference_form: ReferenceForm = "short"
     repost: frozenset[str] = frozenset()
+    style: Style = "journal"
+    family: str = ""
 
 
 class Stop(Exception):

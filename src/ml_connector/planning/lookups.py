@@ -68,6 +68,16 @@ class Lookups:
             return rule.account, rule.dimension
         return self.account(Role.REVENUE), Dimension()
 
+    def item(self, line: OrderLine) -> str:
+        """The ERP's item code of an order line."""
+        mapped = self.mapping.items.get(line.sku, "")
+        if not mapped and self.mapping.items_match == "sku":
+            mapped = line.sku
+        if not mapped:
+            about = "" if line.sku else f" (line {line.id} has no SKU: the entry of the empty SKU takes such lines)"
+            self.miss("item", line.sku, about)
+        return mapped
+
     def tax(self, row: TaxRow, country: str, state: str) -> TaxRule | None:
         """The rule of a tax row, or None without a miss: the caller knows whether the row matters."""
         for rule in self.mapping.taxes:

@@ -1,14 +1,15 @@
-"""The order entry: what the buyer owes against income, tax and liabilities."""
+"""The order document: an entry of what the buyer owes against income, tax and liabilities, or an itemised sale."""
 
 from collections.abc import Sequence
 from datetime import date
 
-from ml_connector.domain.documents import Document, ExcludedCode, Kind, Line, Role
+from ml_connector.domain.documents import Document, ExcludedCode, Line, Role, Side
 from ml_connector.domain.money import ZERO
 from ml_connector.domain.orders import Transaction
 from ml_connector.planning.amendment import Chain, settle
 from ml_connector.planning.digest import order_digest
 from ml_connector.planning.facts import exclude
+from ml_connector.planning.itemised import closed, itemised_lines
 from ml_connector.planning.parts import lines_of
 from ml_connector.planning.work import Work
 
@@ -36,27 +37,19 @@ def posting_day(work: Work, captures: Sequence[Transaction]) -> date:
 def _entry(
     work: Work, generation: int, digest: str, captures: tuple[Transaction, ...], direct: bool
 ) -> Document:  # fmt: skip
-    decomposition = work.decomposition
-    lines = [
-        *_debits(work, captures, direct),
-        *lines_of(decomposition.parts, work.policy.posting_lines, work.order.id),
-        *(
-            work.line(
-                Role.TAX_PAYABLE,
-                -tax.amount,
-                f"Tax {tax.tax_code}",
-                f"tax rows of code {tax.tax_code} sum to {tax.exact}; the codes together equal total_tax",
-                account=tax.account,
-                tax_code=tax.tax_code,
-            )
-            for tax in decomposition.taxes
-            if tax.amount != 0
-        ),
-    ]
+    if work.form.itemised:
+        lines = itemised_lines(work, work.decomposition.parts, Side.CREDIT, {})
+        lines = closed(work, lines, _tax_lines(work), -work.total, f"order {work.order.id}")
+    else:
+        lines = [
+            *_debits(work, captures, direct),
+            *lines_of(work.decomposition.parts, work.policy.posting_lines, work.order.id),
+            *_tax_lines(work),
+        ]
     if not lines and not work.lookups.missing:
         raise exclude(ExcludedCode.ZERO_TOTAL, "nothing is left to post: the order and each of its lines are zero")
     return work.document(
-        Kind.ORDER,
+        work.form.order,
         work.order_name,
         generation,
         posting_date=posting_day(work, captures),
@@ -66,6 +59,21 @@ def _entry(
         source_digest=digest,
         customer_reference=work.snapshot.b2b.po_number if work.snapshot.b2b is not None else "",
     )
+
+
+def _tax_lines(work: Work) -> list[Line]:
+    return [
+        work.line(
+            Role.TAX_PAYABLE,
+            -tax.amount,
+            f"Tax {tax.tax_code}",
+            f"tax rows of code {tax.tax_code} sum to {tax.exact}; the codes together equal total_tax",
+            account=tax.account,
+            tax_code=tax.tax_code,
+        )
+        for tax in work.decomposition.taxes
+        if tax.amount != 0
+    ]
 
 
 def _debits(work: Work, captures: tuple[Transaction, ...], direct: bool) -> list[Line]:

@@ -20,7 +20,8 @@ _WHYS_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`exact` and `amount`: credit positive; `amount` in whole minor units."""
+    """`exact` and `amount`: credit positive; `amount` in whole minor units. `quantity`: units of an item line of a
+    sales document, which stays though its amount be zero: stock must move."""
 
     key: str
     role: Role
@@ -31,6 +32,7 @@ class Part:
     text: str
     why: str
     amount: Decimal = ZERO
+    quantity: Decimal = ZERO
 
     @property
     def group(self) -> tuple[Role, str, str, Dimension]:

@@ -11,6 +11,7 @@ from ml_connector.planning.amendment import kept, reverse_standing, settle
 from ml_connector.planning.digest import digest as digest_of
 from ml_connector.planning.digest import transaction_digest
 from ml_connector.planning.order_entry import clearing_line, offline_line
+from ml_connector.planning.references import Name
 from ml_connector.planning.work import Work
 
 
@@ -38,17 +39,8 @@ def payment_by_status(
     day = work.day(work.order.modified)
 
     def build(generation: int) -> Document:
-        return work.document(
-            Kind.PAYMENT,
-            name,
-            generation,
-            posting_date=day,
-            document_date=day,
-            text=f"Payment order {work.order.id}",
-            lines=[offline_line(work), _settling(work, work.due, deposit, "settles the receivable")],
-            source_digest=digest,
-            applies_to="" if deposit else applies_to,
-        )
+        lines = [offline_line(work), _settling(work, work.due, deposit, "settles the receivable")]
+        return _document(work, name, generation, day, lines, digest, applies_to, deposit)
 
     return list(settle(work, name, digest, build).documents)
 
@@ -65,14 +57,14 @@ def applications(
     documents: list[Document] = []
     for payment in paid:
         amount = deposited(payment) - drawn.get(payment.reference, ZERO)
-        if payment.kind is Kind.PAYMENT and amount != 0:
+        if amount != 0 and deposited(payment) != 0:
             documents.extend(_application(work, payment, order, amount, natural, sources))
     return documents
 
 
 def deposited(payment: Document) -> Decimal:
     """What a payment put on the deposit account; zero where it paid the receivable."""
-    if payment.kind is not Kind.PAYMENT:
+    if payment.kind not in (Kind.PAYMENT, Kind.DEPOSIT):
         return ZERO
     return -sum((line.signed for line in payment.lines if line.role is Role.CUSTOMER_DEPOSIT), ZERO)
 
@@ -84,22 +76,39 @@ def _payment(work: Work, row: Transaction, applies_to: str, deposit: bool) -> tu
 
     def build(generation: int) -> Document:
         why = f"transaction {row.id} ({row.event}, ok): gross amount, provider fees come with the payout"
-        return work.document(
-            Kind.PAYMENT,
-            name,
-            generation,
-            posting_date=day,
-            document_date=day,
-            text=f"Payment order {work.order.id}",
-            lines=[
-                clearing_line(work, row, why),
-                _settling(work, work.whole(row.amount), deposit, "the buyer has paid this part"),
-            ],
-            source_digest=digest,
-            applies_to="" if deposit else applies_to,
-        )
+        lines = [
+            clearing_line(work, row, why),
+            _settling(work, work.whole(row.amount), deposit, "the buyer has paid this part"),
+        ]
+        return _document(work, name, generation, day, lines, digest, applies_to, deposit)
 
     return settle(work, name, digest, build).documents
+
+
+def _document(
+    work: Work,
+    name: Name,
+    generation: int,
+    day: date,
+    lines: Sequence[Line],
+    digest: str,
+    applies_to: str,
+    deposit: bool,
+) -> Document:
+    """A payment, or a deposit where the ERP knows documents of that kind: it names the sales order, if there is one."""
+    kind = Kind.DEPOSIT if deposit and work.form.itemised else Kind.PAYMENT
+    word = "Deposit" if kind is Kind.DEPOSIT else "Payment"
+    return work.document(
+        kind,
+        name,
+        generation,
+        posting_date=day,
+        document_date=day,
+        text=f"{word} order {work.order.id}",
+        lines=lines,
+        source_digest=digest,
+        applies_to=applies_to if kind is Kind.DEPOSIT or not deposit else "",
+    )
 
 
 def _settling(work: Work, amount: Decimal, deposit: bool, why: str) -> Line:

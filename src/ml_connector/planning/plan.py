@@ -20,6 +20,7 @@ from ml_connector.planning.cancellation import cancelled_entry
 from ml_connector.planning.customers import buyer_of
 from ml_connector.planning.dates import local_day
 from ml_connector.planning.facts import Facts, Stop, hold
+from ml_connector.planning.families import LETTERS, effective, form_of
 from ml_connector.planning.ledger import Ledger
 from ml_connector.planning.lookups import Lookups
 from ml_connector.planning.money_state import captures_of
@@ -28,6 +29,7 @@ from ml_connector.planning.payments import applications, deposited, payment_by_s
 from ml_connector.planning.references import Names, ReferenceOverflow
 from ml_connector.planning.refunds import Selection, guard_captured, plan_refunds, select
 from ml_connector.planning.sale import sale_of
+from ml_connector.planning.tenders import tenders, tenders_kept, tenders_undone
 from ml_connector.planning.work import Work
 
 
@@ -66,6 +68,7 @@ def _nothing_left_behind(plan: Held | Excluded, facts: Facts) -> Held | Excluded
 
 
 _SALES = tuple(kind for kind in Kind if kind not in (Kind.CUSTOMER, Kind.REVERSAL))
+_DELIVERIES = ("shipment", "completion")
 
 
 def _plan(snapshot: OrderSnapshot, mapping: Mapping, policy: Policy, facts: Facts, lookups: Lookups) -> Documents:
@@ -73,6 +76,9 @@ def _plan(snapshot: OrderSnapshot, mapping: Mapping, policy: Policy, facts: Fact
     created = local_day(snapshot.order.created, snapshot.store.time_zone, policy)
     gate.guard_status(snapshot, policy, facts, ledger, created)
     captures = captures_of(snapshot)
+    standing = ledger.standing_of(*LETTERS)
+    form = form_of(facts.style, facts.family, policy, standing[0].document.kind if standing else None)
+    policy = effective(policy, form)
     work = Work(
         snapshot=snapshot,
         mapping=mapping,
@@ -82,6 +88,7 @@ def _plan(snapshot: OrderSnapshot, mapping: Mapping, policy: Policy, facts: Fact
         names=Names(policy.reference_tag, snapshot.order.id, facts.reference_form),
         ledger=ledger,
         buyer=buyer_of(snapshot, mapping, policy, facts, ledger, lookups, created),
+        form=form,
     )
     selection = select(work)
     b2b = snapshot.b2b
@@ -97,7 +104,7 @@ def _plan(snapshot: OrderSnapshot, mapping: Mapping, policy: Policy, facts: Fact
 
 def _sold(work: Work, captures: tuple[Transaction, ...], selection: Selection) -> list[Document]:
     way = gate.offline_way(work)
-    deposit = work.policy.posting_trigger in ("shipment", "completion")
+    deposit = _is_deposit(work)
     direct = _is_direct(work, way, deposit)
     if not gate.order_is_due(work, captures, way, direct):
         return _before_delivery(work, captures, selection, way)
@@ -105,6 +112,8 @@ def _sold(work: Work, captures: tuple[Transaction, ...], selection: Selection) -
         raise gate.zero_total()
     chain = order_chain(work, captures, direct)
     work = _with_posted_buyer(work, chain.live)
+    natural = chain.live.posting_date if chain.live.already else posting_day(work, captures)
+    spent = tenders(work, chain.live.reference, natural)
     paid = [] if direct else _payments(work, captures, way, chain.live.reference, deposit)
     by_status = any(document.reference.startswith(_status_base(work)) for document in paid) or (
         direct and gate.paid_by_status(work, way)
@@ -112,14 +121,14 @@ def _sold(work: Work, captures: tuple[Transaction, ...], selection: Selection) -
     guard_captured(work, selection, gate.money_for_refunds(work, captures, way, by_status))
     adjusted = any(document.kind is Kind.ADJUSTMENT for document in chain.documents)
     sale = sale_of(work, chain.live, adjusted) if selection.live else None
-    natural = chain.live.posting_date if chain.live.already else posting_day(work, captures)
-    deposits = sum((deposited(document) for document in paid), ZERO)
+    # Deposits of a sales order are the ERP's to apply, when it invoices.
+    deposits = ZERO if work.form.deposits else sum((deposited(document) for document in paid), ZERO)
     early = _early(work, selection, natural) if deposits else frozenset[int]()
     refunds = plan_refunds(work, selection, sale, chain.live, direct=direct, early=early)
-    applied = applications(work, paid, chain.live, _drawn(paid, refunds.from_deposit), natural)
     if deposits:
-        return [*paid, *chain.documents, *applied, *refunds.documents]
-    return [*chain.documents, *paid, *applied, *refunds.documents]
+        applied = applications(work, paid, chain.live, _drawn(paid, refunds.from_deposit), natural)
+        return [*paid, *chain.documents, *spent, *applied, *refunds.documents]
+    return [*chain.documents, *spent, *paid, *refunds.documents]
 
 
 def _before_delivery(
@@ -135,7 +144,7 @@ def _before_delivery(
 
 def _cancelled(work: Work, captures: tuple[Transaction, ...], selection: Selection) -> list[Document]:
     way = gate.offline_way(work)
-    deposit = work.policy.posting_trigger in ("shipment", "completion")
+    deposit = _is_deposit(work)
     direct = _is_direct(work, way, deposit)
     entry, stands = cancelled_entry(work, captures, selection)
     order = work.ledger.live(work.order_name)
@@ -151,7 +160,9 @@ def _cancelled(work: Work, captures: tuple[Transaction, ...], selection: Selecti
         refunds = plan_refunds(work, selection, sale, order.document, direct=direct, early=frozenset()).documents
     else:
         refunds = _money_back(work, selection, early=not had_entry and any(deposited(item) for item in paid))
-    return [*entry, *paid, *applied, *refunds]
+    # What was paid with store credit or a certificate comes off before the sale does, or the ERP calls it paid.
+    spent = [] if not had_entry else tenders_kept(work) if stands else tenders_undone(work)
+    return [*entry, *spent, *paid, *applied, *refunds] if stands else [*spent, *entry, *paid, *applied, *refunds]
 
 
 def _payments(
@@ -166,8 +177,15 @@ def _money_back(work: Work, selection: Selection, early: bool) -> list[Document]
     return plan_refunds(work, selection, None, None, direct=False, early=ids).documents
 
 
+def _is_deposit(work: Work) -> bool:
+    """Whether captured money is a debt to the buyer first: before delivery, and beside an open sales order."""
+    return work.policy.posting_trigger in _DELIVERIES or work.form.deposits
+
+
 def _is_direct(work: Work, way: gate.OfflineWay, deposit: bool) -> bool:
     """Whether this order's money goes to clearing without a receivable: as it was posted, else as policy says."""
+    if work.form.itemised:
+        return False
     posted = work.ledger.live(work.order_name)
     if posted is not None:
         roles = {line.role for line in posted.document.lines}

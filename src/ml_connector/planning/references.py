@@ -16,7 +16,7 @@ LAST_GENERATION = 9
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _PLAIN_DIGITS = {"short": 8, "long": 12}  # longer IDs become Z + base 36
 _PACKED_DIGITS = {"short": 7, "long": 8}
-_ORDER_LETTERS = frozenset("OISTGD")  # kinds whose ID is the order's: the long form does not repeat it
+_ORDER_LETTERS = frozenset("OILSTGD")  # kinds whose ID is the order's: the long form does not repeat it
 _GUEST_HASH_DIGITS = 13
 
 
@@ -97,8 +97,8 @@ class Names:
     form: ReferenceForm = "short"
 
     def name(self, letter: str, source_id: int | str) -> Name:
-        """`letter`: O order, P payment, S payment known by status, A deposit application, R refund, M money out,
-        D adjustment."""
+        """`letter`: O order entry or sales order, I invoice, L delivery, P payment or deposit, S payment known by
+        status, T store credit, G gift certificate, A deposit application, R refund, M money out, D adjustment."""
         return Name(self.tag, self.order_id, letter, str(source_id), self.form)
 
     @property

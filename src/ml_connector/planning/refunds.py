@@ -144,19 +144,14 @@ def _credit(
     digest = refund_digest(refund)
     day = work.day(refund.created)
     total = work.whole(refund.total_amount)
-    text = f"Refund {refund.id} order {work.order.id}"
     if not refund.items and not refund.payments and total == 0:
         return ()
 
     def build(generation: int) -> Document:
         _guard_payments(work, refund)
-        lines = income_lines(work, refund, sale, taken)
-        if direct and refund.payments:
-            lines += [_payout_line(work, refund, payment) for payment in refund.payments if payment.amount != 0]
-        elif total != 0:
-            lines.append(work.customer_line(Role.RECEIVABLE, -total, text, "the buyer may have this back"))
+        lines = [*income_lines(work, refund, sale, taken), *_owed_back(work, refund, total, direct)]
         return work.document(
-            Kind.REFUND,
+            work.form.credit,
             name,
             generation,
             posting_date=day,
@@ -168,6 +163,18 @@ def _credit(
         )
 
     return settle(work, name, digest, build).documents
+
+
+def _owed_back(work: Work, refund: Refund, total: Decimal, direct: bool) -> list[Line]:
+    """The credit side of a ledger's entry; of a credit memo the ERP makes it itself."""
+    if work.form.itemised:
+        return []
+    if direct and refund.payments:
+        return [_payout_line(work, refund, payment) for payment in refund.payments if payment.amount != 0]
+    if total == 0:
+        return []
+    text = f"Refund {refund.id} order {work.order.id}"
+    return [work.customer_line(Role.RECEIVABLE, -total, text, "the buyer may have this back")]
 
 
 def _money_out(

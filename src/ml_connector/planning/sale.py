@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ml_connector.domain.documents import Dimension, Document, Role
+from ml_connector.domain.documents import Dimension, Document, Itemised, Role
 from ml_connector.domain.money import ZERO
 from ml_connector.planning.work import Work
 
 
 @dataclass(frozen=True, slots=True)
 class SoldPart:
-    """`amount`: credit positive, in whole minor units."""
+    """`amount`: credit positive, in whole minor units. `itemised`: how a sales document sold it."""
 
     key: str
     role: Role
@@ -19,6 +19,7 @@ class SoldPart:
     dimension: Dimension
     text: str
     amount: Decimal
+    itemised: Itemised | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,9 @@ def sale_of(work: Work, order: Document, adjusted: bool) -> Sale:
     """The sale as `order` posted it. Where that cannot be read from the document (it was adjusted since, or it was
     not written here), the sale as the order is now."""
     posted = tuple(
-        SoldPart(part.key, line.role, line.account, line.tax_code, line.dimension, line.text, -part.amount)
+        SoldPart(
+            part.key, line.role, line.account, line.tax_code, line.dimension, line.text, -part.amount, line.itemised
+        )
         for line in order.lines
         for part in line.parts
     )

@@ -98,6 +98,18 @@ class TaxBook:
         code = self.fee_code(fee)
         return {(code, self._lookups.tax_account(code)): fee.cost.tax} if code else {}
 
+    def rates(self) -> dict[str, Decimal]:
+        """Percent per tax code: as the order's rows have it, and for codes that no row names, such as a fee's, as the
+        mapping first writes it. Codes of untaxed parts are not in it."""
+        rates: dict[str, Decimal] = {}
+        for row in self._snapshot.taxes:
+            rule = self._lookups.tax(row, *self._place(row.address_id))
+            if rule is not None:
+                rates.setdefault(rule.tax_code, row.rate)
+        for rule in self._lookups.mapping.taxes:
+            rates.setdefault(rule.tax_code, rule.rate)
+        return rates
+
     @property
     def fees_are_missing(self) -> bool:
         """Whether the tax of fees is in the order's total but not among the rows."""

@@ -9,7 +9,7 @@ from functools import cached_property
 from ml_connector.domain.documents import Dimension, Document, Kind, Line, LinePart, Role
 from ml_connector.domain.mapping import Mapping
 from ml_connector.domain.money import round_half_up
-from ml_connector.domain.orders import Order, OrderSnapshot
+from ml_connector.domain.orders import Address, Order, OrderSnapshot
 from ml_connector.domain.policy import Policy
 from ml_connector.planning import texts
 from ml_connector.planning.customers import Buyer
@@ -17,6 +17,7 @@ from ml_connector.planning.dates import local_day, open_day
 from ml_connector.planning.decompose import Decomposition, decompose
 from ml_connector.planning.dimensions import dimension_of
 from ml_connector.planning.facts import Facts
+from ml_connector.planning.families import Form
 from ml_connector.planning.ledger import Ledger
 from ml_connector.planning.lookups import Lookups
 from ml_connector.planning.parts import line_of
@@ -33,6 +34,7 @@ class Work:
     names: Names
     ledger: Ledger
     buyer: Buyer
+    form: Form
 
     @property
     def order(self) -> Order:
@@ -44,12 +46,12 @@ class Work:
 
     @cached_property
     def order_name(self) -> Name:
-        return self.names.name("O", self.order.id)
+        return self.names.name(self.form.letter, self.order.id)
 
     @cached_property
     def decomposition(self) -> Decomposition:
         """The order as it is now, under the current mapping. Raises `Stop`."""
-        return decompose(self.snapshot, self.policy, self.lookups)
+        return decompose(self.snapshot, self.policy, self.lookups, itemised=self.form.itemised)
 
     @cached_property
     def total(self) -> Decimal:
@@ -111,6 +113,7 @@ class Work:
         applies_to: str = "",
         adjusts: str = "",
         customer_reference: str = "",
+        ship_to: Address | None = None,
     ) -> Document:
         return Document(
             kind=kind,
@@ -129,6 +132,7 @@ class Work:
             long_reference=name.long(generation),
             source_digest=source_digest,
             customer_reference=customer_reference,
+            ship_to=ship_to,
         )
 
     @property

@@ -1,0 +1,115 @@
+"""What differs between families of ERPs, as data: which documents an order, its money and its refunds become.
+
+A ledger takes balanced entries. The others take itemised sales documents and make the entries themselves; there a new
+ERP is a new row here, named as its system. Rules of when, which day and how much are the same for all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ml_connector.domain.documents import ITEMISED, Kind, LineType
+from ml_connector.domain.policy import Policy
+
+LETTERS: Mapping[Kind, str] = {
+    Kind.ORDER: "O",
+    Kind.SALES_ORDER: "O",
+    Kind.SALES_INVOICE: "I",
+    Kind.DELIVERY: "L",
+}
+"""Letter in the reference of what an order becomes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """`documents`: policy `sales.document` to what an order becomes. `deposits`: of which of them the money before the
+    invoice is a deposit that the ERP applies when it invoices; of the others it is a payment of the document.
+    `tax`: whether the ERP takes the store's tax or computes its own. `certificate`: line type of a certificate sold.
+    """
+
+    documents: Mapping[str, Kind]
+    credit: Kind
+    deposits: frozenset[Kind] = frozenset()
+    tax: Literal["store", "erp"] = "store"
+    certificate: LineType = LineType.CHARGE
+
+
+def _always(kind: Kind) -> Mapping[str, Kind]:
+    return dict.fromkeys(("invoice", "order", "delivery"), kind)
+
+
+_CHOICE = {"invoice": Kind.SALES_INVOICE, "order": Kind.SALES_ORDER, "delivery": Kind.DELIVERY}
+_BEFORE_INVOICE = frozenset({Kind.SALES_ORDER, Kind.DELIVERY})
+
+LEDGER = Family(documents=_always(Kind.ORDER), credit=Kind.REFUND)
+ANY_SALES = Family(documents=_CHOICE, credit=Kind.CREDIT_MEMO, deposits=_BEFORE_INVOICE)
+FAMILIES: Mapping[str, Family] = {
+    "acumatica": Family(
+        documents=_always(Kind.SALES_ORDER), credit=Kind.CREDIT_MEMO, deposits=_BEFORE_INVOICE, tax="store"
+    ),
+    "business_central": Family(documents=_always(Kind.SALES_ORDER), credit=Kind.CREDIT_MEMO, tax="erp"),
+    "business_one": Family(documents=_CHOICE, credit=Kind.CREDIT_MEMO, deposits=_BEFORE_INVOICE, tax="erp"),
+    "netsuite": Family(
+        documents=_always(Kind.SALES_ORDER),
+        credit=Kind.CREDIT_MEMO,
+        deposits=_BEFORE_INVOICE,
+        tax="store",
+        certificate=LineType.ITEM,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How one order is booked: the family's row with the policy's choices made.
+
+    `order`: what it becomes, with its `letter`. `deposits`: its money is a deposit that the ERP applies.
+    """
+
+    order: Kind
+    credit: Kind
+    deposits: bool
+    predicts_tax: bool
+    certificate: LineType
+
+    @property
+    def letter(self) -> str:
+        return LETTERS[self.order]
+
+    @property
+    def itemised(self) -> bool:
+        return self.order in ITEMISED
+
+
+def form_of(style: str, family: str, policy: Policy, standing: Kind | None) -> Form:
+    """`standing`: what the order has become already, if it is in the books; a changed policy does not move it.
+
+    A system of sales style without a row of its own is as `ANY_SALES`.
+    """
+    row = LEDGER if style == "journal" else FAMILIES.get(family, ANY_SALES)
+    kind = row.documents[policy.sales_document]
+    if standing is not None and standing in row.documents.values():
+        kind = standing
+    tax = row.tax if policy.sales_tax == "family" else policy.sales_tax
+    return Form(
+        order=kind,
+        credit=row.credit,
+        deposits=kind in row.deposits,
+        predicts_tax=kind in ITEMISED and tax == "erp",
+        certificate=row.certificate,
+    )
+
+
+def effective(policy: Policy, form: Form) -> Policy:
+    """The policy with what a sales document leaves no choice of: lines by item, each net of its discounts, settled in
+    two steps, posted also where nothing is to be paid, and given back by the line that was sold."""
+    if not form.itemised:
+        return policy
+    return replace(
+        policy,
+        posting_lines="per_line",
+        posting_settlement="two_step",
+        posting_zero_total="post",
+        discounts_presentation="net",
+        refunds_revenue="original",
+    )
