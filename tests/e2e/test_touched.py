@@ -3,6 +3,7 @@
 from ml_connector.connectors.base import StoredDocument
 from tests.crash import books
 from tests.e2e.scene import Scene, audit
+from tests.sandbox.s4hana.client import Sap, entry, sale
 
 
 def _payments(scene: Scene) -> list[StoredDocument]:
@@ -55,3 +56,37 @@ def test_a_document_that_stands_in_the_erp_cannot_be_declared_gone(scene: Scene)
     assert payment.number in said.problems
     scene.command("sync", "us-store", str(order), "--wait", "30")
     assert [d.reference for d in _payments(scene)] == [payment.reference]
+
+
+def test_a_document_that_a_person_put_in_the_place_of_ours_is_the_one_that_stands(scene: Scene) -> None:
+    """With the number of the one that was reversed, each reconciliation would find a stranger's document again."""
+    scene.configure()
+    order = scene.place("paid")
+    scene.run("worker", "--lease", "5", "--sweep", "0.5", "--poll", "0.2", "--count", "3600")
+    scene.posted(order)
+    [payment] = _payments(scene)
+    number, company, year = payment.number.split("/")
+    day = str(payment.posting_date)
+    by_hand = {"CreatedByUser": "CLERK", "PostingDate": day, "DocumentDate": day}
+    (undone,) = Sap(scene.stage.erp).post(
+        entry(
+            "", DocumentReferenceID="BY HAND", BusinessTransactionType="RFBU", ReversalReason="01",
+            ReversalReferenceDocument=f"{number}{company}{year}", **by_hand,
+        )
+    )  # fmt: skip
+    (posted,) = Sap(scene.stage.erp).post(
+        sale(DocumentReferenceID=payment.reference, **by_hand).replace("17100001", "17100099")
+    )
+    assert undone.posted, undone.notes
+    assert posted.posted, posted.notes
+
+    def counted() -> bool:
+        scene.command("replay", "us-store", "--flow", "system:count", "--", "-")
+        return scene.record(order).get("status") == "held"
+
+    scene.until(counted, lambda: str(scene.record(order)))
+    scene.command("decide", "us-store", payment.reference, "right", "--why", "keyed anew")
+    scene.until(lambda: scene.record(order).get("status") == "synced", lambda: str(scene.record(order)))
+    [live] = [each for each in _payments(scene) if not each.reversed_by]
+    [row] = scene.query(f"SELECT number, adopted FROM postings WHERE reference = '{payment.reference}'")
+    assert (row["number"], row["adopted"]) == (live.number, True)

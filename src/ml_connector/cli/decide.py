@@ -12,6 +12,7 @@ from ml_connector.cli.run import run
 from ml_connector.cli.settling import user
 from ml_connector.cli.working import Working, working
 from ml_connector.connectors.base import Lookup
+from ml_connector.connectors.errors import ConnectorError
 from ml_connector.domain.codec import document_from_json
 from ml_connector.engine import postings, records
 from ml_connector.engine.audit import append, entry
@@ -67,14 +68,13 @@ def command(
             posting = await _posting(home, found.id, reference.upper())
             if verdict is Verdict.GONE:
                 await _require_gone(engine, posting)
-            if verdict is Verdict.RIGHT and not force:
-                await _require_there(engine, posting)
+            number = await _number_there(engine, posting, force=force) if verdict is Verdict.RIGHT else None
             state, said = STATES[verdict], SAID[verdict]
             if verdict is Verdict.GONE and posting.step is Step.REVERSE:
                 state, said = State.PLANNED, REVERSAL_GONE
             async with home.database.transaction() as connection:
                 reason = f"{user()}: {why or said}"
-                if not await postings.decide(connection, posting, state, why=reason):
+                if not await postings.decide(connection, posting, state, why=reason, number=number):
                     raise CliError(
                         f"{reference} is {posting.state}; '{verdict}' does not apply to it. Held, refused and posted "
                         "documents can be decided; one whose outcome is unknown is looked up by itself."
@@ -107,16 +107,25 @@ async def _require_gone(engine: Working, posting: Posting) -> None:
         )
 
 
-async def _require_there(engine: Working, posting: Posting) -> None:
-    """The ERP itself must show the document, live and once. Raises like `_require_gone`."""
-    live = await _live(engine, posting)
-    if len(live) != 1:
+async def _number_there(engine: Working, posting: Posting, *, force: bool) -> str | None:
+    """The ERP itself must show the document, live and once: under that number, which may not be the one that we posted,
+    it is taken. Raises like `_require_gone`; None where it is taken by `force`."""
+    try:
+        live = await _live(engine, posting)
+    except ConnectorError:
+        if force:
+            return None
+        raise
+    if len(live) == 1:
+        return live[0]
+    if not force:
         shown = f"{len(live)} live documents ({', '.join(live)})" if live else "no live document"
         raise CliError(
             f"{posting.name.written} is not right as it is: the ERP shows {shown} under this reference. Say `gone` for "
             "what was deleted or reversed there, or leave one of two. `--force` if you know better than the look-up.",
             Exit.FOUND,
         )
+    return None
 
 
 async def _live(engine: Working, posting: Posting) -> list[str]:
