@@ -12,6 +12,7 @@ from ml_connector.connectors.errors import Unreachable
 from ml_connector.domain.customers import Customer
 from ml_connector.domain.documents import Document
 from ml_connector.domain.orders import Address
+from ml_connector.engine import postings
 from ml_connector.engine.apply import Work
 from ml_connector.engine.database import Database
 from ml_connector.engine.outcomes import Applied, Changed, Stopped
@@ -176,3 +177,33 @@ async def test_two_orders_of_one_run_with_one_customer_are_held_each_for_itself(
     results = await desk.applier(run).apply([Work("1", (ELSEWHERE,)), Work("2", (CREATED,))])
     assert isinstance(results["1"], Stopped)
     assert isinstance(results["2"], Changed)
+
+
+async def test_a_customer_that_is_gone_is_created_again(desk: Desk, shop: Shop, flow: CustomersFlow) -> None:
+    """There is no next generation of a customer's creation: all its orders would wait for ever."""
+    room = Room(desk, shop)
+    assert isinstance(await room.runs(flow, KEY), Done)
+    desk.books.stored.clear()
+    await desk.do("UPDATE postings SET state = 'checked'")
+    async with desk.database.transaction() as connection:
+        [row] = (await postings.read(connection, 1, [CREATED.reference])).values()
+        state = postings.decided_gone(row)
+        assert await postings.decide(connection, row, state, why="deleted there")
+    assert isinstance(await room.runs(flow, KEY), Done)
+    assert desk.books.references() == [CREATED.reference]
+    assert (await desk.states())[f"{CREATED.reference}/1"] == "posted"
+
+
+async def test_a_customer_that_was_declared_gone_once_can_be_created_again(
+    desk: Desk, shop: Shop, flow: CustomersFlow
+) -> None:
+    room = Room(desk, shop)
+    assert isinstance(await room.runs(flow, KEY), Done)
+    desk.books.stored.clear()
+    await desk.do("UPDATE postings SET state = 'void'")
+    assert isinstance(await room.runs(flow, KEY), Hold)
+    async with desk.database.transaction() as connection:
+        [row] = (await postings.read(connection, 1, [CREATED.reference])).values()
+        assert await postings.decide(connection, row, postings.decided_gone(row), why="deleted there")
+    assert isinstance(await room.runs(flow, KEY), Done)
+    assert desk.books.references() == [CREATED.reference]

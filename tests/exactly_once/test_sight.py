@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from ml_connector.connectors.base import Lookup, StoredDocument, Timing
 from ml_connector.engine import postings
+from ml_connector.engine.evidence import unseen_for_s
 from ml_connector.engine.outcomes import Applied, Failed
 from ml_connector.engine.postings import Name, State
 from ml_connector.engine.recovery import at_generation
@@ -74,3 +75,13 @@ async def test_a_document_younger_than_the_lag_of_the_look_up_makes_no_look_up_b
     await desk.horizon_passes()
     shows(desk.books, lambda reference: reference != YOUNG.reference)
     assert isinstance(await desk.run("1", ORDER), Applied)
+
+
+async def test_what_was_posted_a_moment_ago_need_not_be_seen_and_cannot_be_gone(desk: Desk) -> None:
+    timing = Timing(p_s=2, t_s=10, l_s=10, v_s=30, s_s=0)
+    assert isinstance(await desk.run("1", ORDER), Applied)
+    for minutes, least_s, most_s in ((0, 0.001, 30), (1, 0, 0)):
+        await desk.do(f"UPDATE postings SET posted_at = statement_timestamp() - interval '{minutes} minutes'")
+        async with desk.database.connect() as connection:
+            [row] = (await postings.read(connection, 1, [ORDER.reference])).values()
+        assert least_s <= unseen_for_s(row, timing) <= most_s

@@ -16,6 +16,7 @@ from ml_connector.connectors.errors import ConnectorError
 from ml_connector.domain.codec import document_from_json
 from ml_connector.engine import postings, records
 from ml_connector.engine.audit import append, entry
+from ml_connector.engine.evidence import unseen_for_s
 from ml_connector.engine.postings import Posting, State, Step
 from ml_connector.engine.records import Lane
 
@@ -34,7 +35,10 @@ SAID = {
     Verdict.GONE: "it is not live in the ERP; the next run may post the next generation",
     Verdict.RETRY: "it is tried again, after a look-up as always",
 }
-REVERSAL_GONE = "the reversal is not in the ERP; what it undid is live there, and it is sent again after a look-up"
+MADE_AGAIN = {
+    Step.REVERSE: "the reversal is not in the ERP; what it undid is live there, and it is sent again after a look-up",
+    Step.CREATE: "the customer is not in the ERP, and is created again after a look-up",
+}
 
 
 def command(
@@ -57,7 +61,7 @@ def command(
 
     Never on a document whose outcome is still unknown: that is looked up, not decided. The ERP is asked first: `gone`
     is refused while a live document stands there, because the next generation would book it twice; `right` is refused
-    unless exactly one does. A reversal that is gone is sent again under its own reference.
+    unless exactly one does. A reversal or a customer that is gone is made again under its own reference.
     """
     out = Output(json=json)
 
@@ -70,8 +74,8 @@ def command(
                 await _require_gone(engine, posting)
             number = await _number_there(engine, posting, force=force) if verdict is Verdict.RIGHT else None
             state, said = STATES[verdict], SAID[verdict]
-            if verdict is Verdict.GONE and posting.step is Step.REVERSE:
-                state, said = State.PLANNED, REVERSAL_GONE
+            if verdict is Verdict.GONE and postings.decided_gone(posting) is State.PLANNED:
+                state, said = State.PLANNED, MADE_AGAIN[posting.step]
             async with home.database.transaction() as connection:
                 reason = f"{user()}: {why or said}"
                 if not await postings.decide(connection, posting, state, why=reason, number=number):
@@ -96,7 +100,16 @@ def command(
 
 
 async def _require_gone(engine: Working, posting: Posting) -> None:
-    """The ERP itself must show nothing live under the reference. Raises `CliError`, and what the look-up raises."""
+    """The ERP itself must show nothing live under the reference, when it must show what is there by now. Raises
+    `CliError`, and what the look-up raises."""
+    context = await engine.runtime.context(posting.integration, None)
+    left_s = unseen_for_s(posting, context.ledger.timing)
+    if left_s > 0:
+        raise CliError(
+            f"{posting.name.written} was posted a moment ago, and the ERP need not show it yet: that it shows nothing "
+            f"would prove nothing. Say it again in {left_s:.0f} s.",
+            Exit.FOUND,
+        )
     live = await _live(engine, posting)
     if live:
         raise CliError(

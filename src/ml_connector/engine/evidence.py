@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ml_connector.connectors.base import Ledger, Lookup, StoredDocument
+from ml_connector.connectors.base import Ledger, Lookup, StoredDocument, Timing
 from ml_connector.connectors.errors import Transient
 from ml_connector.domain.codec import document_from_json
 from ml_connector.domain.documents import Document, Kind
@@ -76,6 +76,13 @@ def judge(posting: Posting, document: Document, found: Sequence[StoredDocument],
 def _content_belongs_elsewhere(document: Document) -> bool:
     """An order asks of a customer only that it exists; its content is the customers flow's alone (P4)."""
     return document.kind is Kind.CUSTOMER and document.generation == 1
+
+
+def unseen_for_s(posting: Posting, timing: Timing) -> float:
+    """For how many seconds after it was read a look-up need not show the document that was posted (V)."""
+    if posting.posted_at is None:
+        return 0.0
+    return max(0.0, timing.v_s - (posting.read_at - posting.posted_at).total_seconds())
 
 
 async def unseen(database: Database, integration: int, ledger: Ledger, *, system: str = "") -> Transient | None:

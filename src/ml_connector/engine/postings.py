@@ -20,6 +20,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ml_connector.connectors.base import Timing
+from ml_connector.domain.documents import Kind
 from ml_connector.engine import postings_sql as sql
 from ml_connector.engine import records
 from ml_connector.engine.database import Database, dump_json, rows_of
@@ -56,6 +57,7 @@ __all__ = [
     "answer",
     "count",
     "decide",
+    "decided_gone",
     "due_counts",
     "found",
     "hold",
@@ -253,6 +255,13 @@ async def decide(
         "number": number,
     }
     return (await connection.execute(sql.DECIDE, parameters)).first() is not None
+
+
+def decided_gone(posting: Posting) -> State:
+    """What follows when a person says that it is not in the target: reversals and customers have no next generation,
+    and are made again under their own reference."""
+    again = posting.step is Step.REVERSE or (posting.step is Step.CREATE and posting.kind == Kind.CUSTOMER.value)
+    return State.PLANNED if again else State.VOID
 
 
 # ------------------------------------------------------------------ reading

@@ -224,7 +224,8 @@ UPDATE postings SET state = :state, version = version + 1, error = :why, count_a
        posted_at = CASE WHEN :state = 'posted' THEN coalesce(posted_at, statement_timestamp()) ELSE posted_at END
  WHERE integration = :integration AND reference = :reference AND generation = :generation AND version = :version
    AND state = ANY(CASE :state WHEN 'planned' THEN ARRAY['held', 'rejected']
-                                 || CASE step WHEN 'reverse' THEN ARRAY['checked', 'void'] ELSE ARRAY[]::text[] END
+                                 || CASE WHEN step = 'reverse' OR (step = 'create' AND kind = 'customer')
+                                    THEN ARRAY['checked', 'void'] ELSE ARRAY[]::text[] END
                                WHEN 'posted' THEN ARRAY['held']
                                ELSE ARRAY['held', 'checked', 'posted', 'rejected', 'planned'] END)
 RETURNING version
