@@ -274,3 +274,21 @@ def test_an_order_is_read_in_chunks_however_long_the_window() -> None:
         world.see(an_order(number), HELD)
     assert run(world).orders == 120
     assert world.asked_at_once == 50
+
+
+def cancelled(snapshot: OrderSnapshot) -> OrderSnapshot:
+    order = snapshot.order
+    return replace(snapshot, order=replace(order, status_id=5, modified=order.modified + timedelta(days=1)))
+
+
+def test_what_we_reversed_and_stands_again_is_found() -> None:
+    """Somebody took our reversal away: the order is cancelled, and its sale is in the books."""
+    world = World()
+    world.trade(an_order(10250))
+    world.trade(cancelled(an_order(10250)))
+    before = {str(each.cause) for each in run(world).found}
+    world.books.drop("S1-XO10250")
+    world.books.change("S1-O10250", reversed_by="")
+    [found] = [each for each in run(world).found if str(each.cause) not in before]
+    assert (str(found.cause), found.reference, found.touched) == ("deleted", "S1-XO10250", True)
+    assert "S1-O10250" in found.text

@@ -81,6 +81,13 @@ def stranger(view: View, part: Thing, about: About) -> bool:
         return False  # counted as doubled above
     for document in part.live:
         posting = known.get(document.reference)
+        if posting is not None and posting.name in view.undone and not view.is_unseen(view.reversals[posting.name]):
+            told = True
+            reversal = view.reversals[posting.name]
+            words = f"{reversal.name.written}, posted as {reversal.number}, is no longer there: what it reversed, "
+            view.say(Cause.DELETED, about, f"{words}{document.number} ({document.reference}), stands",
+                      reversal.name.written, [document], touched=True)  # fmt: skip
+            continue
         if posting is not None and (view.stands(posting) or posting.name in view.undoing):
             continue
         told = True

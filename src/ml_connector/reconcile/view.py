@@ -30,7 +30,8 @@ class View:
         self.rules, self.names, self.usual, self.case = rules, names, usual, case
         self.found = Compared(case.order_id)
         self.undone = {p.reverses for p in case.postings if p.reverses is not None and p.state in LIVE}
-        self.undoing = {p.reverses for p in case.postings if p.reverses is not None and p.state is not State.VOID}
+        self.reversals = {p.reverses: p for p in case.postings if p.reverses is not None and p.state is not State.VOID}
+        self.undoing = self.reversals.keys()
         self.record_told = False
         self._documents: dict[tuple[str, int], Document] = {}
 
