@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import ssl
 import urllib.request
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -67,8 +68,11 @@ class Erp:
         self.call("DELETE", "/faults")
 
     def requests(self, path: str) -> int:
-        """How many requests whose path contains one of the words of `path` came."""
-        return sum(any(word in request["path"] for word in path.split("|")) for request in self.state("requests"))
+        """How many requests came that may write, to a path that `path` matches: a system may read there as well."""
+        return sum(
+            request["method"] not in ("GET", "HEAD") and re.search(path, request["path"]) is not None
+            for request in self.state("requests")
+        )
 
     def live(self) -> dict[str, list[dict[str, Any]]]:
         """By reference, the live documents."""
