@@ -376,6 +376,20 @@ async def test_what_was_uncertain_is_counted_once_more_at_twice_h(database: Data
     assert (await read(database)).count_at is None
 
 
+async def test_what_a_person_said_is_right_is_counted_at_twice_h_all_the_same(database: Database, fence: Fence) -> None:
+    """What was found was a stranger's document; our own request may have arrived since, beside it."""
+    (licence,) = await sent(database, fence)
+    await postings.answer(database, fence, [Answer(licence, State.UNCERTAIN)], TIMING)
+    await postings.found(database, fence, [Found(await read(database), State.HELD, "1", error="amounts")], TIMING)
+    async with database.transaction() as connection:
+        assert await postings.decide(connection, await read(database), State.POSTED, why="right as it is")
+    await pass_time(database, 2 * TIMING.h_s)
+    async with database.connect() as connection:
+        [due] = await postings.due_counts(connection, 1)
+    await postings.count(database, fence, [Counted(due, 2)])
+    assert (await read(database)).state == "held"
+
+
 # ------------------------------------------------------------------ generations, records that wait, the gate
 
 

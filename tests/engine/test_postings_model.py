@@ -192,7 +192,7 @@ class Ledger(RuleBasedStateMachine):
 
         assert self.do(work()) is granted, f"{state} of what is {row.state}"
         if granted:
-            self.change(row, state, count_at=None)
+            self.change(row, state, count_at=row.recount_at if state is State.POSTED else None)
 
     # ------------------------------------------------------------- runs
 

@@ -217,9 +217,11 @@ UPDATE postings p SET state = 'held', version = p.version + 1, token = :token, e
 RETURNING p.reference, p.generation
 """)  # noqa: S608
 
-# A person's decision; never on a posting that is in flight. It keeps resolve_at: absence still has to be proved.
+# A person's decision; never on a posting that is in flight. It keeps resolve_at: absence still has to be proved. And
+# what is right as it is may be a stranger's, with our own request still on its way: it is counted at sent_at + 2H.
 DECIDE = text("""
-UPDATE postings SET state = :state, version = version + 1, error = :why, count_at = NULL,
+UPDATE postings SET state = :state, version = version + 1, error = :why,
+       count_at = CASE WHEN :state = 'posted' THEN recount_at END,
        adopted = adopted OR :state = 'posted', number = coalesce(CAST(:number AS text), number),
        posted_at = CASE WHEN :state = 'posted' THEN coalesce(posted_at, statement_timestamp()) ELSE posted_at END
  WHERE integration = :integration AND reference = :reference AND generation = :generation AND version = :version

@@ -92,6 +92,8 @@ def _counted(
     posting: Posting, document: Document, found: Sequence[StoredDocument], ledger: Ledger, *, ours: bool
 ) -> Counted:
     mine = [stored for stored in found if stored.reference == document.reference]
+    if posting.adopted:  # what a person reversed beside it is what made it right
+        mine = [stored for stored in mine if not stored.reversed_by] or mine
     if len(mine) != 1:
         numbers = ", ".join(stored.number for stored in mine) or "none"
         return Counted(posting, len(mine), f"the ERP shows {len(mine)} documents under {document.reference}: {numbers}")
