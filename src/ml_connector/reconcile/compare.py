@@ -18,7 +18,6 @@ from ml_connector.reconcile.lacking import against_store, two_sides
 from ml_connector.reconcile.measures import (
     KIND_NAMES,
     Measures,
-    Names,
     accounts_of,
     by_kind,
     is_rounding_of,
@@ -27,6 +26,7 @@ from ml_connector.reconcile.measures import (
     sums_by_account,
     total,
 )
+from ml_connector.reconcile.names import Names
 from ml_connector.reconcile.touched import created_by, stranger, touched
 from ml_connector.reconcile.values import (
     About,
@@ -47,7 +47,7 @@ class Comparison:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self.names = Names(rules.policy.reference_tag)
+        self.names = Names(rules.policy.reference_tag, rules.form, rules.sales_document)
         self.usual = accounts_of(rules.tables)
 
     def order(self, case: Case) -> Compared:
@@ -65,7 +65,7 @@ class Comparison:
         cause = Cause.FOREIGN if self.rules.ours else Cause.UNKNOWN
         text = f"{document.number} in the ERP has no counterpart in the store{created_by(document)}"
         numbers = (document.number,)
-        order = int(named.id) if named.kind in "OSD" else None  # the others carry IDs of payments and refunds
+        order = int(named.order) if named.order else None
         if owner is not None:
             order = owner.order
             cause, numbers = Cause.DUPLICATE, (*sorted(owner.numbers), document.number)
@@ -149,9 +149,9 @@ class _Judge:
                 (side.reversed if document.reversed_by else side.live).append(document)
         standing = {name for name, each in things.items() if any(self.view.stands(p) for p in each.postings)}
         if case.snapshot is not None:
-            for expected in expected_of(case.snapshot, self.rules.policy, posted=standing):
+            for expected in expected_of(case.snapshot, self.rules.policy, sales=self.rules.is_sales, posted=standing):
                 thing(expected.kind, expected.id).expected = expected
-        ranks = {letter: rank for rank, letter in enumerate("OPSARMD")}
+        ranks = {letter: rank for rank, letter in enumerate("OTGPSARMD")}
         return dict(sorted(things.items(), key=lambda item: (ranks[item[0][0]], item[0][1].zfill(20))))
 
     def _complete(self) -> None:
@@ -248,7 +248,7 @@ class _Judge:
     def _name(self, thing: Thing, standing: Sequence[Posting], live: Sequence[StoredDocument]) -> str:
         if standing:
             return standing[-1].name.written
-        return live[0].reference if live else self.names.written(thing.kind, thing.id)
+        return live[0].reference if live else self.names.written(thing.kind, thing.id, self.case.order_id)
 
 
 def _wanted(expected: Expected) -> Measures:

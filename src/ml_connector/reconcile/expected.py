@@ -60,10 +60,12 @@ def amount_due(snapshot: OrderSnapshot) -> Decimal:
 
 
 def expected_of(
-    snapshot: OrderSnapshot, policy: Policy, *, posted: Collection[tuple[str, str]] = ()
+    snapshot: OrderSnapshot, policy: Policy, *, sales: bool = False, posted: Collection[tuple[str, str]] = ()
 ) -> Iterator[Expected]:
     """Everything that the ledger must hold live for `snapshot`; nothing for orders that are not (or no more) sales.
 
+    `sales`: the ERP takes itemised documents. Store credit and gift certificates that pay an order are payments there
+    (`T`, `G`); a journal entry carries them on its own lines. An order over nothing moves goods, so it is due there.
     `posted`: what stands for the order already, as (letter, ID). The rules for when an order is posted are about orders
     that are not posted yet: what stands stays due, and an order before the cut-over was brought in on purpose.
     """
@@ -91,14 +93,15 @@ def expected_of(
     money = captured(snapshot)
     refunds = [r for r in snapshot.refunds if not _declined(r) and _counts(snapshot, r, policy)]
     given_back = sum((r.total_amount for r in refunds), ZERO)
-    wanted = ("O", str(order.id)) in posted or _order_wanted(snapshot, policy)
+    wanted = ("O", str(order.id)) in posted or _order_wanted(snapshot, policy, sales=sales)
     if order.status_id == CANCELLED:
         wanted = wanted and refunds != [] and abs(given_back - order.total.inc_tax) < minor_unit(order.currency)
     if wanted and order.total.inc_tax == 0 and ("O", str(order.id)) not in posted:
-        wanted = policy.posting_zero_total == "post" and policy.discounts_presentation == "gross"
+        wanted = sales or (policy.posting_zero_total == "post" and policy.discounts_presentation == "gross")
     invoice_payment = snapshot.b2b is not None and snapshot.b2b.is_invoice_order
     sold = wanted and not invoice_payment
-    payments_apart = not _one_document(snapshot, policy)
+    payments_apart = sales or not _one_document(snapshot, policy)
+    certificates, credit = order.gift_certificate_amount, order.store_credit_amount
     if sold:
         yield expect(
             "O",
@@ -107,9 +110,13 @@ def expected_of(
             order.created,
             tax=order.total.tax,
             shipping=_shipping(snapshot),
-            certificates=_certificates_sold(snapshot, policy) - order.gift_certificate_amount,
-            credit=-order.store_credit_amount,
+            certificates=_certificates_sold(snapshot, policy) - (ZERO if sales else certificates),
+            credit=ZERO if sales else -credit,
         )
+        if sales and credit:
+            yield expect("T", str(order.id), credit, order.created, credit=-credit)
+        if sales and certificates:
+            yield expect("G", str(order.id), certificates, order.created, certificates=-certificates)
     if payments_apart or invoice_payment:
         for transaction in money:
             yield expect("P", transaction.id, transaction.amount, transaction.created)
@@ -121,10 +128,10 @@ def expected_of(
         if payments_apart or not sold:
             for payment in refund.payments:
                 if not payment.is_declined and payment.amount:
-                    certificates, credit = _given_as(payment)
+                    as_certificates, as_credit = _given_as(payment)
                     yield expect(
                         "M", str(payment.id), payment.amount, refund.created,
-                        certificates=certificates, credit=credit,
+                        certificates=as_certificates, credit=as_credit,
                     )  # fmt: skip
 
 
@@ -223,18 +230,19 @@ def _paid_by_status(snapshot: OrderSnapshot, policy: Policy) -> bool:
     return way == "paid_by_status" and snapshot.order.status_id in PAID_BY_STATUS and amount_due(snapshot) > 0
 
 
-def _order_wanted(snapshot: OrderSnapshot, policy: Policy) -> bool:
+def _order_wanted(snapshot: OrderSnapshot, policy: Policy, *, sales: bool) -> bool:
     order = snapshot.order
     total = sum((t.amount for t in captured(snapshot)), ZERO)
     due = amount_due(snapshot)
     paid = total > 0 or due <= 0 or _on_account(snapshot, policy) or _paid_by_status(snapshot, policy)
-    whole = policy.posting_partial_capture == "wait_full" or _one_document(snapshot, policy)
+    one_document = not sales and _one_document(snapshot, policy)
+    whole = policy.posting_partial_capture == "wait_full" or one_document
     if whole and 0 < total < due and not _on_account(snapshot, policy):
         paid = False
     shipped = order.status_id in SHIPPED or (order.status_id in AFTER_SHIPPING and order.shipped is not None)
     rules: Mapping[str, bool] = {
         "capture": paid,
-        "placement": paid or not _one_document(snapshot, policy),
+        "placement": paid or not one_document,
         "shipment": shipped,
         "completion": order.status_id in COMPLETED,
     }

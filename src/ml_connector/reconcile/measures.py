@@ -1,12 +1,11 @@
 """The figures of one document, read the same way from our own plan and from what the ERP holds."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
 
 from ml_connector.connectors.base import StoredDocument, StoredLine
-from ml_connector.domain.documents import Document, Role
+from ml_connector.domain.documents import ITEMISED, Document, Role
 from ml_connector.domain.mapping import Mapping as Tables
 from ml_connector.domain.money import ZERO, minor_unit, round_half_up
 
@@ -14,6 +13,8 @@ KIND_NAMES = {
     "O": "orders",
     "P": "captures",
     "S": "captures",
+    "T": "store credit payments",
+    "G": "certificate payments",
     "R": "refunds",
     "M": "refund payments",
     "D": "adjustments",
@@ -28,10 +29,10 @@ RECEIVABLES = "receivables"
 TAX = "tax"
 
 _BUYER_OWES = "OD"
-_CUSTOMER_SIGN = {"P": -1, "S": -1, "R": -1, "M": 1}
+_CUSTOMER_SIGN = {"P": -1, "S": -1, "T": -1, "G": -1, "R": -1, "M": 1}
 """Payments and credits stand on the buyer's credit side, money given back on the debit side."""
 _LIABILITIES = (Role.GIFT_CERTIFICATE_LIABILITY, Role.STORE_CREDIT_LIABILITY)
-_HAS_SHIPPING, _HAS_CERTIFICATES = "OD", "ODM"
+_HAS_SHIPPING, _HAS_CERTIFICATES = "OD", "ODMTG"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,50 +60,6 @@ def total(measures: Iterable[Measures]) -> Measures:
 
 def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
     return None if one is None or other is None else one + other
-
-
-# ------------------------------------------------------------------ names
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """What a reference says: the kind's letter, the store's ID of the thing, and the generation."""
-
-    kind: str
-    id: str
-    generation: int = 1
-
-    @property
-    def thing(self) -> tuple[str, str]:
-        return self.kind, self.id
-
-
-class Names:
-    """Reads references of one store's tag, in the short and in the long form; reversals and customers are no names."""
-
-    def __init__(self, tag: str) -> None:
-        self.tag = tag
-        tag = re.escape(tag)
-        self._short = re.compile(rf"{tag}-([OPSARMD])(\d+|Z[0-9A-Z]+)(?:-(\d+))?")
-        self._long = re.compile(rf"BC-{tag}-(\d+)-([OPSARMD])(\d+|Z[0-9A-Z]+)?(?:-(\d+))?")
-
-    def of(self, reference: str) -> Named | None:
-        if match := self._short.fullmatch(reference):
-            kind, thing, generation = match.groups()
-        elif match := self._long.fullmatch(reference):
-            order, kind, thing, generation = match.groups()
-            thing = thing or order
-        else:
-            return None
-        return Named(kind, _plain_id(thing), int(generation or 1))
-
-    def written(self, kind: str, id: str) -> str:
-        """The short form of the first generation, for people."""
-        return f"{self.tag}-{kind}{id}"
-
-
-def _plain_id(thing: str) -> str:
-    return str(int(thing[1:], 36)) if thing.startswith("Z") else thing
 
 
 # ------------------------------------------------------------------ accounts
@@ -167,20 +124,24 @@ def accounts_in(document: Document, usual: Accounts) -> Accounts:
 
 
 def as_stored(document: Document, tables: Tables) -> StoredDocument:
-    """Our document as a read service would show it: tax lines by their code alone, the buyer's lines by customer."""
+    """Our document as a read service would show it: tax lines by their code alone, the buyer's lines by customer, and
+    of an itemised document the buyer's line that the ERP adds."""
     groups = {"+".join(group.codes): group.code for group in tables.tax_groups}
     joined = {line.tax_code for line in document.lines} & groups.keys()
     # The tax of a part with several codes has a line for each; the ERP shows them all under the group's own code.
     groups |= {code: groups[codes] for codes in sorted(joined) for code in codes.split("+")}
-    lines = (
+    buyer = document.customer or "?"
+    lines = [
         StoredLine(
             account="" if line.role is Role.TAX_PAYABLE else line.account,
             amount=line.signed,
             tax_code=groups.get(line.tax_code, line.tax_code),
-            customer=(document.customer or "?") if line.role is Role.RECEIVABLE else "",
+            customer=buyer if line.role is Role.RECEIVABLE else "",
         )
         for line in document.lines
-    )
+    ]
+    if document.kind in ITEMISED:
+        lines.append(StoredLine(account="", amount=-document.balance, customer=buyer))
     return StoredDocument(
         document.reference, "", document.currency, document.posting_date, document.document_date, tuple(lines)
     )
@@ -229,11 +190,13 @@ def measured_by_role(kind: str, document: Document) -> Measures:
         return -sum((line.signed for line in document.lines if line.role is role), ZERO)
 
     customer = [line.signed for line in document.lines if line.role is Role.RECEIVABLE]
+    if document.kind in ITEMISED:
+        customer.append(-document.balance)  # the ERP's own line
     money = sum((line.signed for line in document.lines if line.role is Role.CLEARING), ZERO)
     tenders = [line.signed for line in document.lines if line.role in _LIABILITIES]
     return Measures(
         _money(kind, sum(customer, ZERO), money, tenders),
-        grown(Role.TAX_PAYABLE, "ORDPSM"),
+        grown(Role.TAX_PAYABLE, "ORDPSMTG"),
         grown(Role.SHIPPING_INCOME, _HAS_SHIPPING),
         grown(Role.GIFT_CERTIFICATE_LIABILITY, _HAS_CERTIFICATES),
         grown(Role.STORE_CREDIT_LIABILITY, _HAS_CERTIFICATES),

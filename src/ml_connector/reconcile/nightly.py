@@ -159,6 +159,8 @@ def rules_of(context: Context, first: date, last: date, now: datetime, *, lag_s:
         lag_s=lag_s,
         visible_s=max(1.0, 2 * ledger.timing.v_s),
         differs=ledger.differences,
+        form=context.reference_form,
+        sales_document=context.policy.sales_document if context.style == "sales" else "",
     )
 
 

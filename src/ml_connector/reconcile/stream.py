@@ -19,7 +19,7 @@ from ml_connector.engine.postings import Posting, Step
 from ml_connector.reconcile.causes import Cause
 from ml_connector.reconcile.compare import Comparison
 from ml_connector.reconcile.expected import created_on, expected_of
-from ml_connector.reconcile.measures import Named
+from ml_connector.reconcile.names import Named
 from ml_connector.reconcile.sources import Sources
 from ml_connector.reconcile.totals import Totals
 from ml_connector.reconcile.values import Case, Compared, Rules
@@ -245,7 +245,8 @@ class _Stream:
         things = {named.thing for row in rows if (named := self.comparison.names.of(row.name.reference)) is not None}
         things |= {("O", str(number)), ("D", str(number)), ("S", str(number))}
         if snapshot is not None:
-            things |= {(each.kind, each.id) for each in expected_of(snapshot, self.comparison.rules.policy)}
+            rules = self.comparison.rules
+            things |= {(each.kind, each.id) for each in expected_of(snapshot, rules.policy, sales=rules.is_sales)}
         return things
 
     async def examined(self, numbers: Sequence[int]) -> list[tuple[Case, Compared]]:
@@ -258,7 +259,8 @@ class _Stream:
             for number in part:
                 own = rows.get(number, ())
                 things = self._things(number, snapshots.get(number), own)
-                asked |= {self.comparison.names.written(*thing): number for thing in things}
+                for thing in things:
+                    asked |= dict.fromkeys(self.comparison.names.all_written(*thing, number), number)
                 asked |= dict.fromkeys(_sent(own), number)
             stored: dict[int, list[StoredDocument]] = defaultdict(list)
             for document in await self.sources.under(asked):

@@ -16,7 +16,7 @@ from ml_connector.domain.orders import OrderSnapshot
 from ml_connector.domain.policy import Policy
 from ml_connector.engine.records import Status
 from ml_connector.reconcile.compare import Comparison
-from ml_connector.reconcile.expected import Expected, expected_of
+from ml_connector.reconcile.expected import expected_of
 from ml_connector.reconcile.totals import Row, Totals
 from ml_connector.reconcile.values import Case, Difference, Known, Rules
 
@@ -76,10 +76,14 @@ def tie_out(
     policy: Policy,
     tables: Tables,
     held: Mapping[str, str],
+    form: str = "short",
+    sales_document: str = "",
 ) -> TieOut:
     """Compares both sides. `held`: order ID -> reason, the kind of the hold first; what a held order lacks is waiting
-    for a person, not missing, unless it is held because its documents were touched in the ERP."""
-    comparison = Comparison(Rules(policy, tables, datetime.now(UTC), ours=False))
+    for a person, not missing, unless it is held because its documents were touched in the ERP. `form` and
+    `sales_document` as in `Rules`."""
+    rules = Rules(policy, tables, datetime.now(UTC), ours=False, form=form, sales_document=sales_document)
+    comparison = Comparison(rules)
     by_thing: dict[tuple[str, str], list[StoredDocument]] = defaultdict(list)
     for document in stored:
         named = comparison.names.of(document.reference)
@@ -88,7 +92,7 @@ def tie_out(
     totals = Totals(three_sided=False)
     for snapshot in snapshots:
         order = snapshot.order.id
-        things = [(each.kind, each.id) for each in _expected(snapshot, policy)]
+        things = [(each.kind, each.id) for each in expected_of(snapshot, policy, sales=rules.is_sales)]
         if ("O", str(order)) in things:
             things.append(("D", str(order)))
         documents = tuple(document for thing in things for document in by_thing.pop(thing, ()))
@@ -97,10 +101,6 @@ def tie_out(
         for document in documents:
             totals.add(comparison.stray(document), counts=False)
     return TieOut(totals, dict(held))
-
-
-def _expected(snapshot: OrderSnapshot, policy: Policy) -> list[Expected]:
-    return list(expected_of(snapshot, policy))
 
 
 def _held(reason: str | None) -> Known | None:

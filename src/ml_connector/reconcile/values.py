@@ -48,7 +48,8 @@ class Rules:
     """What is compared. `first` to `last`: days of the window, both included; None: everything. `ours` false: two
     sides only, store and ERP. `now` in UTC; what is younger than `lag_s` may be on its way, and a document that we
     posted less than `visible_s` ago need not be seen yet. `differs`: where the ERP holds something else than we sent,
-    as its connector says it."""
+    as its connector says it. `form`: of the references. `sales_document`: what an order becomes where the ERP takes
+    itemised documents (policy `sales.document`); empty where it is a journal entry."""
 
     policy: Policy
     tables: Tables
@@ -59,6 +60,12 @@ class Rules:
     lag_s: float = 3600.0
     visible_s: float = 60.0
     differs: Differs | None = None
+    form: str = "short"
+    sales_document: str = ""
+
+    @property
+    def is_sales(self) -> bool:
+        return self.sales_document != ""
 
     def covers(self, day: date | None) -> bool:
         if day is None:

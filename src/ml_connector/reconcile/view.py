@@ -13,13 +13,13 @@ from ml_connector.reconcile.measures import (
     KIND_NAMES,
     Accounts,
     Measures,
-    Names,
     accounts_in,
     as_stored,
     measured,
     measured_by_role,
     sums_by_account,
 )
+from ml_connector.reconcile.names import Names
 from ml_connector.reconcile.values import About, Case, Compared, Difference, Rules, Thing
 
 
