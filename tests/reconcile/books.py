@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from ml_connector.connectors.base import StoredDocument, StoredLine
-from ml_connector.domain.documents import Document, Documents, Kind, PostedDocument, Role
+from ml_connector.domain.documents import ITEMISED, Document, Documents, Kind, PostedDocument, Role
 from ml_connector.domain.mapping import Mapping as Tables
 from ml_connector.domain.orders import OrderSnapshot
 from ml_connector.domain.policy import OpenPeriods, Policy
@@ -15,8 +15,10 @@ from tests.planning.store import a_mapping, a_policy, plan
 
 @dataclass
 class Books:
-    """The ERP's side. `post` makes a store's order true in it, `tie` compares both sides."""
+    """The ERP's side. `post` makes a store's order true in it, `tie` compares both sides. `family`: the ERP that takes
+    itemised documents; empty: a ledger."""
 
+    family: str = ""
     policy: Policy = field(default_factory=a_policy)
     tables: Tables = field(default_factory=a_mapping)
     stored: list[StoredDocument] = field(default_factory=list)
@@ -30,7 +32,7 @@ class Books:
         known = self._posted.setdefault(order, {})
         made = plan(
             snapshot, self.policy, self.tables, tuple(map(PostedDocument, known.values())),
-            periods=periods or OpenPeriods(),
+            periods=periods or OpenPeriods(), **self._facts,
         )  # fmt: skip
         assert isinstance(made, Documents), made
         new = [d for d in made.documents if d.kind is not Kind.CUSTOMER and d.reference not in known]
@@ -39,12 +41,22 @@ class Books:
             self._store(document)
         return tuple(new)
 
+    @property
+    def _facts(self) -> dict[str, str]:
+        return {"style": "sales", "family": self.family, "reference_form": "long"} if self.family else {}
+
+    @property
+    def form(self) -> dict[str, str]:
+        """How references and sales are written here, as `Rules` and `tie_out` take it."""
+        return {"form": "long", "sales_document": self.policy.sales_document} if self.family else {}
+
     def see(self, snapshot: OrderSnapshot) -> None:
         """The store has this order; nothing is posted for it."""
         self.snapshots[snapshot.order.id] = snapshot
 
     def tie(self, held: Mapping[str, str] | None = None) -> TieOut:
-        return tie_out(self.snapshots.values(), self.stored, policy=self.policy, tables=self.tables, held=held or {})
+        sides = (self.snapshots.values(), self.stored)
+        return tie_out(*sides, policy=self.policy, tables=self.tables, held=held or {}, **self.form)
 
     # ------------------------------------------------------------------ faults
 
@@ -90,11 +102,14 @@ class Books:
 
 
 def _lines(document: Document) -> Iterable[StoredLine]:
-    """As the ERP's read service shows them: the debtor's line by its control account, tax lines without an account."""
+    """As the ERP's read service shows them: the debtor's line by its control account, tax lines without an account, and
+    of an itemised document the line that the ERP makes by itself."""
     for line in document.lines:
         account = "" if line.role is Role.TAX_PAYABLE else line.account
         customer = document.customer if line.role is Role.RECEIVABLE else ""
         yield StoredLine(account=account, amount=line.signed, tax_code=line.tax_code, customer=customer)
+    if document.kind in ITEMISED:
+        yield StoredLine(account="121000", amount=-document.balance, customer=document.customer)
 
 
 def causes(found: Iterable[Difference]) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from ml_connector.connectors.base import StoredDocument, StoredLine
 from ml_connector.connectors.errors import Transient
 from ml_connector.domain.codec import document_to_json
-from ml_connector.domain.documents import Document, Kind
+from ml_connector.domain.documents import ITEMISED, Document, Kind
 from ml_connector.domain.orders import OrderSnapshot
 from ml_connector.engine.postings import Name, Posting, State, Step
 from ml_connector.engine.records import Status
@@ -22,6 +22,7 @@ from tests.reconcile.books import Books
 
 NOW = CREATED + timedelta(days=40)
 FIRST, LAST = date(2026, 3, 4), date(2026, 3, 10)
+SALES = {Kind.ORDER, *ITEMISED} - {Kind.CREDIT_MEMO}
 
 
 def an_order(number: int, days: int = 0, **changes: object) -> OrderSnapshot:
@@ -61,7 +62,7 @@ class World:
         return snapshot.order.id
 
     def reference(self, number: int) -> str:
-        return next(row.name.written for row in self.rows[number] if row.kind == Kind.ORDER.value)
+        return next(row.name.written for row in self.rows[number] if row.kind in SALES)
 
     # -------------------------------------------------------------- what goes wrong
 
@@ -91,7 +92,7 @@ class World:
     # -------------------------------------------------------------- comparing
 
     def rules(self, first: date = FIRST, last: date = LAST) -> Rules:
-        return Rules(self.books.policy, self.books.tables, NOW, first, last)
+        return Rules(self.books.policy, self.books.tables, NOW, first, last, **self.books.form)
 
     async def compared(self, first: date = FIRST, last: date = LAST) -> Totals:
         cursor = Cursor.of(first, last)
