@@ -11,7 +11,7 @@ import typer
 
 from ml_connector.cli.main import COMMANDS, build
 from ml_connector.config.schema import config_schema
-from ml_connector.connectors import bigcommerce, errors, s4hana
+from ml_connector.connectors import bigcommerce, business_one, errors, s4hana
 from ml_connector.domain.documents import ExcludedCode, HoldCode
 from ml_connector.engine.metrics import Metrics
 from ml_connector.engine.records import Status
@@ -24,7 +24,14 @@ OPERATIONS = (DOCS / "operations.md").read_text()
 COMMAND_LINE = (DOCS / "cli.md").read_text()
 SETTINGS_PAGES = "\n".join(
     (DOCS / name).read_text()
-    for name in ("configuration.md", "mapping.md", "policy.md", "setup/bigcommerce.md", "setup/s4hana.md")
+    for name in (
+        "configuration.md",
+        "mapping.md",
+        "policy.md",
+        "setup/bigcommerce.md",
+        "setup/s4hana.md",
+        "setup/business-one.md",
+    )
 )
 
 
@@ -189,7 +196,7 @@ def test_commands_in_the_pages_exist(page: str, call: str) -> None:
 # ------------------------------------------------------------------ configuration
 
 
-SCHEMA = config_schema({each.name: each for each in (bigcommerce.system, s4hana.system)})
+SCHEMA = config_schema({each.name: each for each in (bigcommerce.system, business_one.system, s4hana.system)})
 
 
 def keys_of(node: Any) -> Iterator[str]:

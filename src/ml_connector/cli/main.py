@@ -28,6 +28,7 @@ COMMANDS: dict[str, Command] = {
     "serve": Command("serve", "Receive webhooks, answer health checks and metrics; with --worker also do the work."),
     "worker": Command("worker", "Do the work: read, plan and post what is due."),
     "ping": Command("ping", "Check every connection, or one, and say what is missing."),
+    "setup": Command("setup", "Make what a system needs (fields, tables) before documents can go there."),
     "plan": Command("plan", "Show the documents that orders would make, without posting."),
     "sync": Command("sync", "Bring orders in now: by number, or a window of days (backfill)."),
     "status": Command("status", "What waits, what is held and why, what is done."),

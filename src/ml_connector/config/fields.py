@@ -134,4 +134,15 @@ def _date(value: Any) -> str:
     return ""
 
 
-_TYPES: Mapping[str, Callable[[Any], str]] = {"text": _text, "integer": _integer, "boolean": _boolean, "date": _date}
+def _table(value: Any) -> str:
+    """What its entries may be is the connector's to say."""
+    return "" if isinstance(value, dict) else "must be a table: {NAME: VALUE, ...}"
+
+
+_TYPES: Mapping[str, Callable[[Any], str]] = {
+    "text": _text,
+    "integer": _integer,
+    "boolean": _boolean,
+    "date": _date,
+    "table": _table,
+}

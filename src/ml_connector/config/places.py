@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-IDENTITY = ("store_hash", "company_code", "sap_client")
+IDENTITY = ("store_hash", "company_code", "sap_client", "company")
 """Settings that say which books or which shop a connection is: with postings behind it, another one is a new
 connection, or documents of the old one would count as posted in the new one."""
 

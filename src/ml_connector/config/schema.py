@@ -22,6 +22,7 @@ _TYPES: Mapping[str, Mapping[str, Any]] = {
     "integer": {"type": "integer"},
     "boolean": {"type": "boolean"},
     "date": {"type": "string", "format": "date"},
+    "table": {"type": "object"},
 }
 
 

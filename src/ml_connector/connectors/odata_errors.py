@@ -43,7 +43,7 @@ def error_of(response: Response) -> ErrorBody:
     try:
         error = as_row(as_row(response.json()).get("error"))
     except ValueError:
-        return _xml_error(response) or ErrorBody(message=_visible(response.text) or f"status {response.status}")
+        return _xml_error(response) or ErrorBody(message=visible(response.text) or f"status {response.status}")
     message = error.get("message")
     text = str((_row_or_none(cast("object", message)).get("value") if isinstance(message, dict) else message) or "")
     inner = _row_or_none(error.get("innererror"))
@@ -78,7 +78,7 @@ def _xml_error(response: Response) -> ErrorBody | None:
     return ErrorBody(texts.get("code", ""), texts.get("message", ""), (), texts.get("transactionid", ""))
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """The readable part of an HTML or text body, short."""
     without = re.sub(r"(?is)<(script|style)\b.*?</\1>|<[^>]+>", " ", text)
     return re.sub(r"\s+", " ", without).strip()[:300]

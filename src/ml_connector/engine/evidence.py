@@ -56,11 +56,13 @@ def judge(posting: Posting, document: Document, found: Sequence[StoredDocument],
             State.HELD, stored.number, ours, f"{stored.number} was reversed in the ERP by {stored.reversed_by}"
         )
     if stored.state != "posted":
+        advice = stored.fields.get("advice", "")
         return Judgement(
             State.HELD,
             stored.number,
             ours,
-            f"{stored.number} exists in the ERP as {stored.state}, not as a posted document",
+            f"{stored.number} exists in the ERP as {stored.state}, not as a posted document"
+            + (f": {advice}" if advice else ""),
         )
     differences = () if _content_belongs_elsewhere(document) else ledger.differences(document, stored)
     if differences:

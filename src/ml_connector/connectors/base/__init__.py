@@ -58,7 +58,9 @@ from ml_connector.connectors.base.system import (
     Connector,
     Field,
     Pings,
+    SetsUp,
     Settings,
+    SetupStep,
     System,
 )
 
@@ -97,7 +99,9 @@ __all__ = [
     "Refused",
     "Services",
     "SessionPool",
+    "SetsUp",
     "Settings",
+    "SetupStep",
     "StoredDocument",
     "StoredLine",
     "System",

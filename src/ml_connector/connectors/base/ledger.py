@@ -70,6 +70,8 @@ class StoredLine:
     profit_center: str = ""
     cost_center: str = ""
     customer: str = ""
+    item: str = ""
+    quantity: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ class StoredDocument:
 
     `lines` are those that the read service has (tax items may carry no account). An itemised document is shown as the
     entry that it makes: its items, freight and charges on their accounts, tax by its code, and the customer's line with
-    the total, so that a tie-out reads every kind of document the same way. `state`: posted, draft, ...
+    the total, so that a tie-out reads every kind of document the same way. `state`: posted, draft, ...; where it is not
+    posted, `fields["advice"]` may say what a person can do.
     """
 
     reference: str

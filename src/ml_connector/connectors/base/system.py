@@ -30,6 +30,31 @@ class Pings(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class SetupStep:
+    """One thing that has to be made in the system, in the words of its administrator. `needed` false: nice to have, or
+    for a setting that is off. `after`: what the administrator has to do once it was made."""
+
+    name: str
+    description: str
+    done: bool
+    needed: bool = True
+    after: str = ""
+
+
+@runtime_checkable
+class SetsUp(Protocol):
+    """For systems in which something has to be made (fields, tables) before documents can go there."""
+
+    async def plan_setup(self) -> Sequence[SetupStep]:
+        """Every step, done or not; changes nothing."""
+        ...
+
+    async def set_up(self, steps: Sequence[SetupStep]) -> Sequence[SetupStep]:
+        """Does those of `steps` that are not done, in order; how they stand then. Safe to repeat."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """One setting or credential of a connection, enough for a form, a schema and a documentation row."""
 
@@ -40,7 +65,7 @@ class Field:
     required: bool = True
     default: str | int | bool | None = None
     choices: tuple[str, ...] = ()
-    type: Literal["text", "integer", "boolean", "date"] = "text"
+    type: Literal["text", "integer", "boolean", "date", "table"] = "text"
 
 
 class Connector(Protocol):

@@ -1,0 +1,196 @@
+"""Business One as a ledger of sales style: find, post, check and list documents, read the chart, ping, set up."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import date
+
+from ml_connector.connectors.base import (
+    Check,
+    LedgerAccount,
+    LedgerDimension,
+    Lookup,
+    Outgoing,
+    Permit,
+    PostResult,
+    Problem,
+    Refused,
+    Services,
+    SetupStep,
+    StoredDocument,
+    Timing,
+)
+from ml_connector.connectors.business_one import customers, setup
+from ml_connector.connectors.business_one.answers import SYSTEM, UNKNOWN_SET
+from ml_connector.connectors.business_one.checks import problems
+from ml_connector.connectors.business_one.client import B1Client, chunks, literal
+from ml_connector.connectors.business_one.master_data import MasterData
+from ml_connector.connectors.business_one.pings import ping
+from ml_connector.connectors.business_one.posting import post_document, reverse
+from ml_connector.connectors.business_one.settings import B1Settings
+from ml_connector.connectors.business_one.stored import answers, clauses_of, differences, documents_of, drafts_of
+from ml_connector.connectors.business_one.tables import (
+    ALL,
+    DOCUMENT_SELECT,
+    DRAFT_SELECT,
+    DRAFTS,
+    PAYMENT_DRAFTS,
+    PAYMENT_SELECT,
+    REFERENCE,
+    Target,
+    targets_of,
+)
+from ml_connector.connectors.errors import Rejected
+from ml_connector.connectors.gathering import together
+from ml_connector.connectors.odata import readable
+from ml_connector.connectors.odata_values import Row
+from ml_connector.domain.documents import Document, Kind
+
+
+class B1Connector:
+    """A live connection to one company."""
+
+    def __init__(self, settings: B1Settings, services: Services) -> None:
+        self._settings = settings
+        self._client = B1Client(settings, services)
+        self._master = MasterData(self._client)
+        self._account_keys: Mapping[str, str] = {}
+        self._no_payment_drafts = False
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    @property
+    def timing(self) -> Timing:
+        return self._settings.timing
+
+    @property
+    def batch_size(self) -> int:
+        return 1
+
+    @property
+    def lookup_size(self) -> int:
+        return 40
+
+    async def ping(self) -> Sequence[Check]:
+        return await ping(self._client, self._master)
+
+    # -------------------------------------------------------------- finding
+
+    async def find(self, lookups: Sequence[Lookup]) -> Mapping[str, Sequence[StoredDocument]]:
+        """By our reference in the set of its kind and among the drafts; customers by their own rules."""
+        partners = [lookup for lookup in lookups if lookup.document.kind is Kind.CUSTOMER]
+        entries = [lookup for lookup in lookups if lookup.document.kind is not Kind.CUSTOMER]
+        found: dict[str, Sequence[StoredDocument]] = {}
+        if partners:
+            with readable(customers.SET, SYSTEM):
+                found |= await customers.find(self._client, partners)
+        by_target: dict[Target, list[Lookup]] = {}
+        for lookup in entries:
+            for target in targets_of(lookup.document):
+                by_target.setdefault(target, []).append(lookup)
+        answered = await together(self._stored_in(target, wanted) for target, wanted in by_target.items())
+        stored = [document for documents in answered for document in documents]
+        for lookup in entries:
+            hits = [document for document in stored if answers(lookup, document.reference)]
+            if hits:
+                found[lookup.document.reference] = hits
+        return found
+
+    async def _stored_in(self, target: Target, lookups: Sequence[Lookup]) -> list[StoredDocument]:
+        clauses = [clause for lookup in lookups for clause in clauses_of(lookup)]
+        found: dict[str, StoredDocument] = {}
+        for where in chunks(list(dict.fromkeys(clauses))):
+            rows, drafts = await together([self._rows(target, where), self._drafts(target, where)])
+            for document in await self._read(target, rows, drafts):
+                found[document.number] = document
+        return list(found.values())
+
+    async def _rows(self, target: Target, where: str) -> list[Row]:
+        return await self._client.rows(
+            target.set, where=where, select=PAYMENT_SELECT if target.payment else DOCUMENT_SELECT
+        )
+
+    async def _drafts(self, target: Target, where: str) -> list[Row]:
+        """Drafts that approval procedures make. Older Service Layers have no set of payment drafts."""
+        if target.payment and self._no_payment_drafts:
+            return []
+        name = PAYMENT_DRAFTS if target.payment else DRAFTS
+        try:
+            return await self._client.rows(name, where=where, select=DRAFT_SELECT)
+        except Rejected as error:
+            if not target.payment or not (error.status == 404 or error.code in {str(code) for code in UNKNOWN_SET}):
+                raise
+            self._no_payment_drafts = True
+            return []
+
+    async def _read(self, target: Target, rows: Sequence[Row], drafts: Sequence[Row] = ()) -> list[StoredDocument]:
+        if not rows and not drafts:
+            return []
+        iso = await self._master.iso()
+        freight_account = await self._master.freight_account() if not target.payment else str
+        self._account_keys = await self._master.account_keys()
+        with readable(target.set, SYSTEM):
+            return [
+                *documents_of(target, rows, iso, freight_account),
+                *drafts_of(target, drafts, PAYMENT_DRAFTS if target.payment else DRAFTS),
+            ]
+
+    async def documents_between(self, first: date, last: date, prefix: str) -> AsyncIterator[StoredDocument]:
+        """Our documents of every kind by posting date, page by page."""
+        where = (
+            f"DocDate ge '{first.isoformat()}' and DocDate le '{last.isoformat()}' and "
+            f"startswith({REFERENCE},{literal(prefix)})"
+        )
+        for target in ALL:
+            rows: list[Row] = []
+            select = PAYMENT_SELECT if target.payment else DOCUMENT_SELECT
+            pages = self._client.pages(target.set, where=where, select=select, priority="background")
+            async for page in pages:
+                rows += page
+            for document in await self._read(target, rows):
+                yield document
+
+    def differences(self, sent: Document, stored: StoredDocument) -> Sequence[str]:
+        if sent.kind is Kind.CUSTOMER:
+            return customers.differences(sent, stored)
+        return differences(sent, stored, self._settings, lambda number: self._account_keys.get(number, number))
+
+    # -------------------------------------------------------------- checking
+
+    async def check(self, documents: Sequence[Document]) -> Mapping[str, Sequence[Problem]]:
+        found: dict[str, Sequence[Problem]] = {}
+        for document in documents:
+            if document.kind is Kind.CUSTOMER and (listed := customers.problems(document)):
+                found[document.reference] = listed
+        with readable("master data", SYSTEM):
+            return {**found, **await problems(self._master, self._client, documents)}
+
+    async def accounts(self) -> Sequence[LedgerAccount]:
+        return await self._master.named_accounts()
+
+    async def dimensions(self) -> Sequence[LedgerDimension]:
+        return await self._master.named_rules()
+
+    # -------------------------------------------------------------- posting
+
+    async def post(self, outgoing: Sequence[Outgoing], permit: Permit) -> Sequence[PostResult]:
+        """One document in one call; of several, the first (`batch_size` is 1)."""
+        first, *others = outgoing
+        result = await self._post_one(first, permit)
+        return [result, *(Refused("one document goes in one call", transient=True) for _ in others)]
+
+    async def _post_one(self, item: Outgoing, permit: Permit) -> PostResult:
+        document = item.document
+        if document.kind is Kind.CUSTOMER:
+            send = customers.create if document.generation == 1 else customers.update
+            return await send(self._client, document, permit)
+        if document.kind is Kind.REVERSAL:
+            return await reverse(self._client, self.find, item, permit)
+        return await post_document(self._client, self._master, self.find, item, permit)
+
+    # -------------------------------------------------------------- setting up
+
+    async def plan_setup(self) -> Sequence[SetupStep]:
+        return await setup.plan(self._client)
+
+    async def set_up(self, steps: Sequence[SetupStep]) -> Sequence[SetupStep]:
+        return await setup.apply(self._client, steps)
