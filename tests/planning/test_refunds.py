@@ -231,6 +231,13 @@ def test_money_may_become_a_liability(provider: str, role: str) -> None:
     assert of_role(found[3:], "clearing") == 0
 
 
+def test_what_the_sale_lacks_in_the_mapping_is_no_mismatch_of_its_refund() -> None:
+    refund = a_refund("21.65", "1.65", an_item("PRODUCT", 501, 1))
+    sale = captured(StoreOrder().snapshot())
+    found = held(plan(replace(sale, refunds=(refund,)), mapping=a_mapping(taxes=[])))
+    assert (found.code, found.key) == ("unmapped", "tax|state|Default|8.25")
+
+
 def test_an_unknown_provider_is_unmapped() -> None:
     result = held(plan(refunded(a_refund("19.49", "1.49", an_item("PRODUCT", 501, 1), provider="klarna"))))
     assert result.key == "payment_method|klarna|"

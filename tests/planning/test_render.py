@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ml_connector.domain.codec import document_from_json, document_to_json
 from ml_connector.planning.render import render_plan
-from tests.planning.store import StoreOrder, a_refund, an_item, captured, documents, plan
+from tests.planning.store import D, Item, StoreOrder, a_mapping, a_refund, an_item, captured, documents, plan
 
 PAID = replace(
     captured(StoreOrder().snapshot()), refunds=(a_refund("8.66", "0.66", an_item("SHIPPING", 61, amount="8.66")),)
@@ -35,3 +35,22 @@ def test_documents_survive_the_ledger() -> None:
     stored = tuple(document_from_json(document_to_json(document)) for document in found)
     assert stored == found
     assert all(document.already for document in documents(plan(PAID, posted=stored)))
+
+
+SALES = {"style": "sales", "family": "business_one", "reference_form": "long"}
+
+
+def test_a_sales_document_shows_its_items_and_what_the_erp_will_add() -> None:
+    order = captured(StoreOrder(items=(Item(discounts=(("c", "TEN", D(6)),)),)).snapshot())
+    shown = render_plan(plan(order, mapping=a_mapping(items_match="sku", default_warehouse="01"), **SALES))
+    assert "(3 SKU-0 at 20 less 6.00 from 01)" in shown
+    assert "tax_payable (predicted)" in shown
+    assert f"total {order.order.total.inc_tax}" in shown
+
+
+def test_sales_documents_survive_the_ledger() -> None:
+    mapping = a_mapping(items_match="sku")
+    found = documents(plan(PAID, mapping=mapping, **SALES))
+    stored = tuple(document_from_json(document_to_json(document)) for document in found)
+    assert stored == found
+    assert all(document.already for document in documents(plan(PAID, mapping=mapping, posted=stored, **SALES)))

@@ -58,6 +58,23 @@ class OrderLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """A person's or company's postal address. Never a part of a ledger text."""
+
+    first_name: str = ""
+    last_name: str = ""
+    company: str = ""
+    street_1: str = ""
+    street_2: str = ""
+    city: str = ""
+    state: str = ""
+    zip: str = ""
+    country_iso2: str = ""
+    phone: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ShippingAddress:
     id: int
     country_iso2: str
@@ -65,6 +82,7 @@ class ShippingAddress:
     shipping: Tax3
     handling: Tax3
     method: str = ""
+    address: Address = Address()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,23 +170,6 @@ class Refund:
     items: tuple[RefundItem, ...]
     payments: tuple[RefundPayment, ...]
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A person's or company's postal address. Never a part of a ledger text."""
-
-    first_name: str = ""
-    last_name: str = ""
-    company: str = ""
-    street_1: str = ""
-    street_2: str = ""
-    city: str = ""
-    state: str = ""
-    zip: str = ""
-    country_iso2: str = ""
-    phone: str = ""
-    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from ml_connector.domain.documents import Dimension, HoldCode, Line, LinePart, Role, Side
 from ml_connector.domain.money import ZERO, minor_unit
-from ml_connector.domain.orders import OrderLine, Refund, RefundItem
+from ml_connector.domain.orders import OrderLine, Refund, RefundItem, Tax3
 from ml_connector.planning import texts
 from ml_connector.planning.dimensions import dimension_of
 from ml_connector.planning.facts import Stop, hold
@@ -92,7 +92,8 @@ class _Entry:
         form = self.work.form
         taxes = [] if form.predicts_tax else self._tax_lines()
         if form.itemised:
-            return closed(self.work, lines, taxes, self.total, f"refund {self.refund.id}")
+            total = Tax3(self.total - self.tax, self.total, self.tax)
+            return closed(self.work, lines, taxes, total, Side.DEBIT, f"refund {self.refund.id}")
         return [*lines, *taxes]
 
     def _net_lines(self) -> list[Line]:
@@ -268,6 +269,9 @@ class _Entry:
         ]
 
     def _mismatch(self, what: str, rest: Decimal | None = None) -> Stop:
+        unmapped = self.work.lookups.held()
+        if unmapped is not None:
+            return Stop(unmapped)  # what is missing there is missing here: the sale's tax, or its accounts
         facts = {
             "refund": str(self.refund.id),
             "total_amount": str(self.total),

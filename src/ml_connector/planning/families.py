@@ -101,15 +101,8 @@ def form_of(style: str, family: str, policy: Policy, standing: Kind | None) -> F
 
 
 def effective(policy: Policy, form: Form) -> Policy:
-    """The policy with what a sales document leaves no choice of: lines by item, each net of its discounts, settled in
-    two steps, posted also where nothing is to be paid, and given back by the line that was sold."""
+    """The policy with what a sales document leaves no choice of: each line is net of its discounts, and it is posted
+    also where nothing is to be paid, because goods move."""
     if not form.itemised:
         return policy
-    return replace(
-        policy,
-        posting_lines="per_line",
-        posting_settlement="two_step",
-        posting_zero_total="post",
-        discounts_presentation="net",
-        refunds_revenue="original",
-    )
+    return replace(policy, discounts_presentation="net", posting_zero_total="post")

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from ml_connector.domain.documents import HoldCode, Itemised, Line, LinePart, LineType, Role, Side
 from ml_connector.domain.money import ZERO, minor_unit, round_half_up
-from ml_connector.domain.orders import OrderLine
+from ml_connector.domain.orders import OrderLine, Tax3
 from ml_connector.planning.facts import hold
 from ml_connector.planning.lookups import plain
 from ml_connector.planning.parts import Part, line_of
@@ -34,29 +34,32 @@ def itemised_lines(work: Work, parts: Sequence[Part], side: Side, sold: Mapping[
     return [line for line in lines if line.amount != 0 or (line.itemised and line.itemised.quantity != 0)]
 
 
-def closed(work: Work, lines: Sequence[Line], store_tax: Sequence[Line], total: Decimal, what: str) -> list[Line]:
-    """`lines` with their types, the tax, and a rounding line, so that they come to `total` (debit positive).
+def closed(
+    work: Work, lines: Sequence[Line], store_tax: Sequence[Line], total: Tax3, side: Side, what: str
+) -> list[Line]:
+    """`lines` with their types, the tax, and a rounding line, so that on `side` they come to the store's `total`.
 
     Where the ERP computes tax itself its lines are foreseen, and the store's are left aside. Raises `Stop`
     (`erp_tax_difference`) where more than the tolerance would have to be rounded.
     """
     net = [_typed(line) for line in lines if line.role is not Role.ROUNDING]
     taxes = _predicted(work, net) if work.form.predicts_tax else [_typed(line) for line in store_tax]
-    rest = total - sum((line.signed for line in (*net, *taxes)), ZERO)
+    wanted = total.inc_tax if side is Side.DEBIT else -total.inc_tax
+    rest = wanted - sum((line.signed for line in (*net, *taxes)), ZERO)
     if rest == 0 or work.lookups.missing:
         return [*net, *taxes]
     tolerance = minor_unit(work.currency) * work.policy.rounding_tolerance_minor
     if abs(rest) > tolerance:
         raise hold(
             HoldCode.ERP_TAX_DIFFERENCE,
-            f"{what}: the store's total is {abs(total)} {work.currency}, the ERP's will be {abs(total - rest)}",
+            f"{what}: the store's total is {abs(wanted)} {work.currency}, the ERP's will be {abs(wanted - rest)}",
             key=what,
             facts={
-                "store_total": str(abs(total)),
-                "erp_total": str(abs(total - rest)),
+                "store_total": str(abs(wanted)),
+                "erp_total": str(abs(wanted - rest)),
                 "difference": str(abs(rest)),
                 "tolerance": str(tolerance),
-                "store_tax": str(sum((line.amount for line in store_tax), ZERO)),
+                "store_tax": str(total.tax),
                 "erp_tax": str(sum((line.amount for line in taxes), ZERO)),
             }
             | {f"erp tax {line.tax_code}": str(line.amount) for line in taxes},
@@ -110,7 +113,9 @@ def _source(work: Work, part: Part) -> OrderLine:
 
 def _price(line: OrderLine) -> Decimal:
     """Per unit, as the store has it: without tax, before discounts."""
-    return line.unit_price_ex_tax or (line.totals.ex_tax / line.quantity).quantize(_PRICE)
+    if line.unit_price_ex_tax or not line.quantity:
+        return line.unit_price_ex_tax
+    return (line.totals.ex_tax / line.quantity).quantize(_PRICE)
 
 
 def _typed(line: Line) -> Line:

@@ -126,7 +126,9 @@ def _sold(work: Work, captures: tuple[Transaction, ...], selection: Selection) -
     early = _early(work, selection, natural) if deposits else frozenset[int]()
     refunds = plan_refunds(work, selection, sale, chain.live, direct=direct, early=early)
     if deposits:
-        applied = applications(work, paid, chain.live, _drawn(paid, refunds.from_deposit), natural)
+        # Beside sales documents money on account is the ERP's own to match with the invoice.
+        drawn = _drawn(paid, refunds.from_deposit)
+        applied = [] if work.form.itemised else applications(work, paid, chain.live, drawn, natural)
         return [*paid, *chain.documents, *spent, *applied, *refunds.documents]
     return [*chain.documents, *spent, *paid, *refunds.documents]
 

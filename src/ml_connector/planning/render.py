@@ -1,6 +1,18 @@
 """A plan as a text table, for the person who asks what would be posted and why."""
 
-from ml_connector.domain.documents import Dimension, Document, Excluded, Held, Line, Plan, Side
+from ml_connector.domain.documents import (
+    ITEMISED,
+    Dimension,
+    Document,
+    Excluded,
+    Held,
+    Itemised,
+    Line,
+    LineType,
+    Plan,
+    Side,
+)
+from ml_connector.planning.lookups import plain
 
 _COLUMNS = ("account", "debit", "credit", "tax", "role", "text")
 
@@ -32,6 +44,8 @@ def _document(document: Document, why: bool) -> str:
     for name in ("applies_to", "reverses", "adjusts", "exchange_rate", "customer_reference"):
         if value := getattr(document, name):
             head.append(f"  {name.replace('_', ' ')} {value}")
+    if document.kind in ITEMISED:
+        head.append(f"  total {document.total}")
     if document.posting_date != document.document_date:
         head.append(f"  document date {document.document_date}")
     return "\n".join([*head, *_table(document.lines, why)])
@@ -57,9 +71,19 @@ def _table(lines: tuple[Line, ...], why: bool) -> list[str]:
 def _row(line: Line) -> tuple[str, ...]:
     debit = str(line.amount) if line.side is Side.DEBIT else ""
     credit = str(line.amount) if line.side is Side.CREDIT else ""
-    extra = _dimension(line.dimension)
+    extra = _dimension(line.dimension) + _item(line.itemised)
     assignment = f" [{line.assignment}]" if line.assignment else ""
     return (line.account, debit, credit, line.tax_code, line.role.value + extra, line.text + assignment)
+
+
+def _item(sold: Itemised | None) -> str:
+    if sold is None:
+        return ""
+    if sold.type is LineType.ITEM:
+        warehouse = f" from {sold.warehouse}" if sold.warehouse else ""
+        off = f" less {sold.discount_amount}" if sold.discount_amount else ""
+        return f" ({plain(sold.quantity)} {sold.item} at {plain(sold.unit_price)}{off}{warehouse})"
+    return " (predicted)" if sold.predicted else ""
 
 
 def _dimension(dimension: Dimension) -> str:

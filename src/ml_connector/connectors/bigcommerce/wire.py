@@ -217,6 +217,7 @@ def _shipping_address(row: wire.ShippingAddressRow) -> ShippingAddress:
         shipping=Tax3(row.cost_ex_tax, row.cost_inc_tax, row.cost_tax),
         handling=Tax3(row.handling_cost_ex_tax, row.handling_cost_inc_tax, row.handling_cost_tax),
         method=row.shipping_method,
+        address=Address(**row.model_dump(include=set(wire.PostalAddress.model_fields))),
     )
 
 

@@ -128,10 +128,8 @@ class ProductRow(Payload):
     parent_order_product_id: WholeOrNone = None
 
 
-class ShippingAddressRow(Payload):
+class ShippingAddressRow(PostalAddress):
     id: Whole
-    country_iso2: Text = ""
-    state: Text = ""
     shipping_method: Text = ""
     cost_ex_tax: Amount = ZERO
     cost_inc_tax: Amount = ZERO
