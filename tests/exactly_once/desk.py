@@ -42,6 +42,7 @@ class Books:
         self.batch_size = 50
         self.lookup_size = 100
         self.stored: list[tuple[StoredDocument, str]] = []
+        self.told: dict[str, dict[str, str]] = {}  # by reference, the numbers of the documents that it names
         self.look_ups = 0
         self.loses_answers = False
         self.takes_nothing = False
@@ -65,6 +66,8 @@ class Books:
         permit.check()
         if self.takes_nothing:
             raise Uncertain("the line broke")
+        for item in outgoing:
+            self.told[item.document.reference] = {name: each.number for name, each in item.earlier.items()}
         numbers = [self.book(item.document) for item in outgoing]
         if self.loses_answers:
             raise Uncertain("the line broke")

@@ -294,8 +294,10 @@ class Applier:
             prepared.verdicts |= await self._sender.send(parcels)
 
     async def _earlier(self, documents: Sequence[Document]) -> dict[str, Earlier]:
-        """By reference, the documents of ours that these reverse, apply to or adjust."""
+        """By reference, the documents of ours that these reverse, apply to or adjust. What is not live any more can
+        be reversed at most: no money is put on an invoice that is gone."""
         named = {written for document in documents for written in document.names}
+        reversed_ = {document.reverses for document in documents}
         if not named:
             return {}
         async with self._database.connect() as connection:
@@ -303,7 +305,7 @@ class Applier:
         return {
             name.written: Earlier(row.number, document_from_json(row.content))
             for name, row in rows.items()
-            if name.written in named and row.number
+            if name.written in named and row.number and (row.state in postings.LIVE or name.written in reversed_)
         }
 
     async def _rows(self, planned: Mapping[Name, Planned]) -> dict[Name, Posting]:
