@@ -1,4 +1,4 @@
-"""``python -m ml_connector.sandbox bigcommerce s4hana --json``."""
+"""``python -m ml_connector.sandbox bigcommerce business_one --json``."""
 
 import sys
 

@@ -26,7 +26,7 @@ from ml_connector.sandbox.core.requestlog import RequestLog
 from ml_connector.sandbox.core.system import Creator, Environment, System
 from ml_connector.sandbox.core.tls import TlsMaterial, make_tls
 
-SYSTEMS = ("bigcommerce", "s4hana")
+SYSTEMS = ("bigcommerce", "s4hana", "business_one")
 SHUTDOWN_S = 0.5
 
 
