@@ -112,7 +112,8 @@ async def test_planning_again_leaves_the_first_row(database: Database, fence: Fe
 async def test_money_keeps_its_digits(database: Database, fence: Fence) -> None:
     from decimal import Decimal
 
-    (row,) = await planned(database, fence, document(content={"amount": Decimal("10.10"), "rate": "0.0725"}))
+    await planned(database, fence, document(content={"amount": Decimal("10.10"), "rate": "0.0725"}))
+    row = await read(database)
     assert row.content == {"amount": "10.10", "rate": "0.0725"}
     assert (await sent(database, fence))[0].attempt == 1
 

@@ -14,7 +14,7 @@ import contextvars
 import ssl
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -28,7 +28,7 @@ from ml_connector.connectors.errors import ConnectorError, NotSent, Transient, U
 from ml_connector.connectors.http_answer import Params, Response, Timeouts, encode_query, read_answer
 from ml_connector.connectors.http_write import PermittedRequest, WriteAttempt
 from ml_connector.connectors.redaction import Redactor
-from ml_connector.connectors.safety import AddressPolicy, SafeResolver, same_origin
+from ml_connector.connectors.safety import AddressPolicy, SafeResolver, is_plain_path, same_origin
 from ml_connector.connectors.tls import TlsSettings, tls_words
 
 MAX_REDIRECTS = 5
@@ -73,6 +73,7 @@ class HttpSession:
             trusted_hosts=frozenset({proxy_host}) if proxy_host else frozenset(),
         )
         self._resolver = SafeResolver(self._policy)
+        self._base_is_checked = False
         self._context: ssl.SSLContext | None = None
         self._pool: aiohttp.ClientSession | None = None
         self._writes: aiohttp.ClientSession | None = None
@@ -320,7 +321,10 @@ class HttpSession:
             url = f"{self._base_url}{path}"
         if params:
             url = f"{url}{'&' if '?' in url else '?'}{encode_query(params)}"
-        self._policy.check_url(url)
+        plain = url.startswith(self._base_url) and is_plain_path(url[len(self._base_url) :])
+        if not (plain and self._base_is_checked):
+            self._policy.check_url(url)
+            self._base_is_checked = plain and not {"?", "#"}.intersection(self._base_url)
         return url
 
     def _words(self, error: BaseException, url: str) -> str:
@@ -361,11 +365,10 @@ class HttpSession:
             duration_s=time.monotonic() - started,
             request_id=response.request_id if response else "",
             error=self._redactor.text(str(error)) if error else "",
-            request_body=self._redactor.body(body or b""),
+            request_body=self._redactor.body(body) if body else "",
+            response_body=self._redactor.body(response.body) if response else "",
             references=tuple(references),
         )
-        if response is not None:
-            call = replace(call, response_body=self._redactor.body(response.body))
         await self._services.calls.call(call)
 
 

@@ -78,7 +78,7 @@ def json_of(body: bytes) -> Any:
     """See `Response.json`. UTF-8 alone: the parser itself would let halves of surrogate pairs through."""
     text = body.decode("utf-8-sig")
     try:
-        told = json.loads(text, parse_float=Decimal, parse_constant=_no_number)
+        told = _JSON.decode(text)
         return _storable(told) if _ESCAPED.search(text) else told
     except RecursionError as error:
         raise ValueError("nested too deep") from error
@@ -99,6 +99,9 @@ _ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 def _no_number(constant: str) -> Any:
     raise ValueError(f"{constant} is no number")
+
+
+_JSON = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_number)
 
 
 def _storable(told: Any) -> Any:

@@ -104,6 +104,11 @@ _NAME = re.compile(
 _NUMBER = re.compile(r"(^|\.)([0-9]+|0[xX][0-9A-Fa-f]*)\.?$")
 
 
+def is_plain_path(path: str) -> bool:
+    """Whether a path with its query, put behind an address that was checked, leaves its host as it is."""
+    return path.startswith("/") and not _BLANKS.search(path)
+
+
 def _is_ip(host: str) -> bool:
     try:
         ipaddress.ip_address(host.split("%", 1)[0])

@@ -412,6 +412,8 @@ def _is_entry(row: Posting) -> bool:
 
 def _differs(row: Posting, planned: Planned) -> bool:
     """Dates and texts too: what a row keeps is what is sent, for a reversal takes its day from there."""
+    if row.content is planned.content:  # inserted a moment ago
+        return False
     return row.fingerprint != planned.fingerprint or row.content != parse_json(dump_json(dict(planned.content)))
 
 

@@ -5,11 +5,13 @@ themselves; `transaction()` is READ COMMITTED, for what must commit together. Bo
 (`synchronous_commit=on`): a row that says "about to send" must not be lost (`docs/exactly-once.md`, 3.4).
 """
 
+import asyncio
 import json
 import os
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -21,7 +23,7 @@ from psycopg.sql import SQL, Identifier
 from sqlalchemy import TextClause, event
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import PoolResetState
@@ -38,19 +40,23 @@ _DEAD_LINE_S = 20
 
 
 def parse_json(data: str | bytes) -> Any:
-    """JSON as Python values; numbers with a fraction are `Decimal`, never float."""
-    return json.loads(data, parse_float=Decimal)
+    """JSON as Python values; numbers with a fraction are `Decimal`, never float. Bytes are UTF-8."""
+    return _DECODER.decode(data if isinstance(data, str) else data.decode())
 
 
 def dump_json(value: object) -> str:
     """Canonical JSON: keys sorted, no blanks, `Decimal` as a string (its digits are kept)."""
-    return json.dumps(value, default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def _plain(value: object) -> str:
     if isinstance(value, Decimal):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no place in stored JSON")
+
+
+_DECODER = json.JSONDecoder(parse_float=Decimal)
+_ENCODER = json.JSONEncoder(default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def database_url(url: str | URL) -> URL:
@@ -94,9 +100,37 @@ async def rows_of(connection: AsyncConnection, statement: TextClause, parameters
     """The rows of one of the few statements that run for every order, by the driver alone.
 
     As `connection.execute(statement, parameters)`, with the same errors and the same values, in half of its time: the
-    statement is known and its parameters are what the driver takes.
+    statement is known and its parameters are what the driver takes. A list must stand in a `CAST(:name AS type[])`: it
+    goes out as the array's text.
     """
-    return await _driven(connection, _written(statement), parameters)
+    told = {name: array_text(value) if isinstance(value, list) else value for name, value in parameters.items()}  # pyright: ignore[reportUnknownArgumentType]
+    return await _driven(connection, _written(statement), told)
+
+
+def array_text(values: Sequence[object]) -> str:
+    """A list of plain values as PostgreSQL reads an array of one dimension.
+
+    The driver looks for what to escape with a pattern and finds a hundred quotes in each document; and it gives a list
+    without a value another type than the same list with one, so that the server knows neither statement yet.
+    """
+    return f"{{{','.join(map(_element, values))}}}"
+
+
+def _element(value: object) -> str:
+    match value:
+        case None:
+            return "NULL"
+        case str():
+            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+            return f'"{escaped}"'
+        case bool():
+            return "t" if value else "f"
+        case int() | float():
+            return str(value)
+        case datetime():
+            return f'"{value.isoformat()}"'
+        case _:
+            raise TypeError(f"{type(value).__name__} has no place in an array")
 
 
 @lru_cache(maxsize=256)
@@ -117,6 +151,14 @@ async def _driven(connection: AsyncConnection, statement: str, parameters: Mappi
         if driver.closed:  # the pool learns it in its own way: this raises, and invalidates what is lost
             await connection.exec_driver_sql("SELECT 1")
         raise DBAPIError.instance(statement, None, error, psycopg.Error, hide_parameters=True) from error
+
+
+def _is_idle(connection: AsyncConnection) -> bool:
+    lent = connection.sync_connection
+    if lent is None or lent.closed or lent.invalidated:
+        return False
+    driver: Any = lent.connection.driver_connection
+    return driver.info.transaction_status is TransactionStatus.IDLE
 
 
 def _leave_clean(connection: Any, _record: object, state: PoolResetState) -> None:
@@ -163,19 +205,31 @@ class Database:
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator[AsyncConnection]:
         """A connection on which every statement commits by itself."""
-        async with self.engine.connect() as connection:
+        connection = await self.engine.connect()
+        try:
             yield connection
+        finally:
+            if _is_idle(connection):  # goes back without a word to the server, so nothing can come between
+                await connection.close()
+            else:
+                await asyncio.shield(asyncio.create_task(connection.close()))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[AsyncConnection]:
         """One READ COMMITTED transaction: commits at the end of the block, rolls back when it raises.
 
         The connections of the pool are in autocommit, for a change of that mode and back would cost every statement as
-        much as the statement itself; the driver's commit and rollback end what `BEGIN` has begun all the same.
+        much as the statement itself.
         """
-        async with self.engine.begin() as connection:
+        async with self.connect() as connection:
             await _driven(connection, "BEGIN")
-            yield connection
+            try:
+                yield connection
+            except BaseException:
+                with suppress(SQLAlchemyError):  # the connection is lost then, and the transaction with it
+                    await _driven(connection, "ROLLBACK")
+                raise
+            await _driven(connection, "COMMIT")
 
     @asynccontextmanager
     async def listen(self, channel: str) -> AsyncGenerator[AsyncIterator[str]]:

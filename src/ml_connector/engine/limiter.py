@@ -260,7 +260,8 @@ class PostgresLimiter:
         """Lets those in who may start now; sets a timer for those whom the pace holds back."""
         now = time.monotonic()
         while self._waiters and self._free(now):
-            delays = {one.priority: self.pace.delay(one.priority, now) for one in self._waiters}
+            priorities: set[Priority] = {one.priority for one in self._waiters}
+            delays = {each: self.pace.delay(each, now) for each in priorities}
             ready = [one for one in self._waiters if delays[one.priority] == 0]
             if not ready:
                 self._pump_in(min(delays.values()))

@@ -42,6 +42,7 @@ class KnownSecrets:
         self._values: dict[str, None] = {}
         self._pattern: re.Pattern[str] | None = None
         self._plain: tuple[str, ...] | None = None
+        self._shortest = 0
         self._stale = False
 
     def __repr__(self) -> str:
@@ -63,9 +64,15 @@ class KnownSecrets:
         """`text` without any known secret."""
         if self._stale:
             self._compile()
-        if self._plain is not None and not any(spelling in text for spelling in self._plain):
+        if self._pattern is None or len(text) < self._shortest:
             return text
-        return self._pattern.sub(MASK, text) if self._pattern is not None else text
+        if self._plain is not None:
+            for spelling in self._plain:
+                if spelling in text:
+                    break
+            else:
+                return text
+        return self._pattern.sub(MASK, text)
 
     def _compile(self) -> None:
         parts: set[str] = set()
@@ -78,6 +85,7 @@ class KnownSecrets:
                 parts.add(rf"(?<![A-Za-z0-9]){pattern}(?![A-Za-z0-9])" if len(value) < _WHOLE_WORD_BELOW else pattern)
         self._pattern = re.compile("|".join(sorted(parts, key=lambda part: (-len(part), part)))) if parts else None
         self._plain = tuple(plain) if len(plain) <= _FEW else None
+        self._shortest = min(map(len, plain), default=0)
         self._stale = False
 
 

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from sqlalchemy.engine import Row
+
 
 class State(StrEnum):
     """`void`: a person says that this generation is not live in the target (deleted or reversed there by hand)."""
@@ -57,7 +59,8 @@ class Fence:
 class Planned:
     """A document that must exist. `fingerprint` of its content: amounts, accounts, parties; not dates or texts.
 
-    `content` is the document as planned, later as sent. `before`, for an update: the content that it replaces.
+    `content`, plain JSON: the document as planned, later as sent. `before`, for an update: the content that it
+    replaces.
     """
 
     name: Name
@@ -170,3 +173,75 @@ class Counted:
     posting: Posting
     count: int
     error: str | None = None
+
+
+# ------------------------------------------------------------------ rows
+
+
+def as_inserted(planned: Planned, integration: int, row: Any) -> Posting:
+    """The row as `PLAN` has just written it."""
+    return Posting(
+        name=planned.name,
+        integration=integration,
+        connection=planned.connection,
+        flow=planned.flow,
+        record_key=planned.record_key,
+        kind=planned.kind,
+        step=planned.step,
+        reverses=planned.reverses,
+        state=State.PLANNED,
+        version=row.version,
+        attempt=0,
+        sent_at=None,
+        resolve_at=None,
+        fingerprint=planned.fingerprint,
+        sent_fingerprints=(),
+        content=planned.content,
+        before=planned.before,
+        stored=None,
+        number=None,
+        source_digest=planned.source_digest,
+        mapping_version=planned.mapping_version,
+        policy_version=planned.policy_version,
+        adopted=False,
+        error=None,
+        posted_at=None,
+        checked_at=None,
+        count_at=None,
+        read_at=row.read_at,
+    )
+
+
+def from_row(row: Row[Any]) -> Posting:
+    """A row of `postings` with its `read_at`."""
+    reverses = None if row.reverses_reference is None else Name(row.reverses_reference, row.reverses_generation)
+    return Posting(
+        name=Name(row.reference, row.generation),
+        integration=row.integration,
+        connection=row.connection,
+        flow=row.flow,
+        record_key=row.record_key,
+        kind=row.kind,
+        step=Step(row.step),
+        reverses=reverses,
+        state=State(row.state),
+        version=row.version,
+        attempt=row.attempt,
+        sent_at=row.sent_at,
+        resolve_at=row.resolve_at,
+        fingerprint=row.fingerprint,
+        sent_fingerprints=tuple(row.sent_fingerprints),
+        content=row.content,
+        before=row.before,
+        stored=row.stored,
+        number=row.number,
+        source_digest=row.source_digest,
+        mapping_version=row.mapping_version,
+        policy_version=row.policy_version,
+        adopted=row.adopted,
+        error=row.error,
+        posted_at=row.posted_at,
+        checked_at=row.checked_at,
+        count_at=row.count_at,
+        read_at=row.read_at,
+    )

@@ -16,7 +16,6 @@ function returns was refused: read again, decide again, never insist. Rules P1-P
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ml_connector.connectors.base import Timing
@@ -38,6 +37,8 @@ from ml_connector.engine.posting_values import (
     Sent,
     State,
     Step,
+    as_inserted,
+    from_row,
 )
 
 __all__ = [
@@ -73,9 +74,10 @@ __all__ = [
 
 
 async def plan(database: Database, fence: Fence, planned: Sequence[Planned]) -> dict[Name, Posting]:
-    """Inserts what is absent as `planned`; the unique key decides between two runs. Returns all rows as they stand.
+    """Inserts what is absent as `planned`; the unique key decides between two runs. Returns these rows as they stand.
 
-    An existing row is left as it is: compare, then `replan`. Empty for a fenced run.
+    An existing row is left as it is: compare, then `replan`. Empty for a fenced run. A new row's `content` is the
+    planned one itself.
     """
     if not planned:
         return {}
@@ -92,8 +94,17 @@ async def plan(database: Database, fence: Fence, planned: Sequence[Planned]) -> 
         **_contents(planned),
     }
     async with database.connect() as connection:
-        [(alive,)] = await rows_of(connection, sql.PLAN, parameters)
-        return await read(connection, fence.integration, [d.name.reference for d in planned]) if alive else {}
+        told = await rows_of(connection, sql.PLAN, parameters)
+        if not told:
+            return {}
+        new = {Name(row.reference, row.generation): row for row in told if row.reference is not None}
+        old = [document.name.reference for document in planned if document.name not in new]
+        rows = await read(connection, fence.integration, old) if old else {}
+    return rows | {
+        document.name: as_inserted(document, fence.integration, new[document.name])
+        for document in planned
+        if document.name in new
+    }
 
 
 async def replan(database: Database, fence: Fence, changes: Sequence[tuple[Posting, Planned]]) -> set[Name]:
@@ -301,13 +312,13 @@ async def due_counts(connection: AsyncConnection, integration: int, limit: int =
     """Postings whose count is due (P11), the longest due first."""
     parameters = {"integration": integration, "limit": limit}
     rows = await connection.execute(sql.DUE_COUNTS, parameters)
-    return [_posting(row) for row in rows]
+    return [from_row(row) for row in rows]
 
 
 async def youngest(connection: AsyncConnection, integration: int, timing: Timing) -> Posting | None:
     """The last document that was posted at least V ago, or else the last: a look-up that cannot see it sees nothing."""
     rows = await connection.execute(sql.YOUNGEST, {"integration": integration, "v_s": timing.v_s})
-    return next((_posting(row) for row in rows), None)
+    return next((from_row(row) for row in rows), None)
 
 
 async def owners(
@@ -418,38 +429,4 @@ def _json(value: Mapping[str, Any] | None) -> str | None:
 
 
 def _by_name(rows: Any) -> dict[Name, Posting]:
-    return {posting.name: posting for posting in (_posting(row) for row in rows)}
-
-
-def _posting(row: Row[Any]) -> Posting:
-    reverses = None if row.reverses_reference is None else Name(row.reverses_reference, row.reverses_generation)
-    return Posting(
-        name=Name(row.reference, row.generation),
-        integration=row.integration,
-        connection=row.connection,
-        flow=row.flow,
-        record_key=row.record_key,
-        kind=row.kind,
-        step=Step(row.step),
-        reverses=reverses,
-        state=State(row.state),
-        version=row.version,
-        attempt=row.attempt,
-        sent_at=row.sent_at,
-        resolve_at=row.resolve_at,
-        fingerprint=row.fingerprint,
-        sent_fingerprints=tuple(row.sent_fingerprints),
-        content=row.content,
-        before=row.before,
-        stored=row.stored,
-        number=row.number,
-        source_digest=row.source_digest,
-        mapping_version=row.mapping_version,
-        policy_version=row.policy_version,
-        adopted=row.adopted,
-        error=row.error,
-        posted_at=row.posted_at,
-        checked_at=row.checked_at,
-        count_at=row.count_at,
-        read_at=row.read_at,
-    )
+    return {posting.name: posting for posting in (from_row(row) for row in rows)}

@@ -21,7 +21,8 @@ _STATE_COLUMNS = _COLUMNS.replace(
     "p.content, p.before, p.stored", "CAST('{}' AS jsonb) AS content, NULL AS before, NULL AS stored"
 )
 
-# The unique key decides between two runs that plan the same document; the loser reads the winner's row.
+# The unique key decides between two runs that plan the same document; the loser reads the winner's row. What was
+# inserted is known and needs no reading; no row at all for a fenced run, a row without a name where nothing was new.
 PLAN = text(f"""
 WITH {_ALIVE},
 n AS (
@@ -40,8 +41,9 @@ n AS (
     AS d(reference, generation, connection, flow, record_key, kind, step, reverses_reference, reverses_generation,
          fingerprint, content, before, digest, mapping_version, policy_version)
    ORDER BY d.reference, d.generation
-  ON CONFLICT (integration, reference, generation) DO NOTHING)
-SELECT count(*) = 1 FROM alive
+  ON CONFLICT (integration, reference, generation) DO NOTHING
+  RETURNING reference, generation, version)
+SELECT n.reference, n.generation, n.version, statement_timestamp() AS read_at FROM alive LEFT JOIN n ON true
 """)  # noqa: S608 - constants of this module
 
 # P5: the fingerprint may change in place only where nothing is in flight and nothing stands in the target.

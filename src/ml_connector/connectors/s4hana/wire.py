@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 
 from lxml import etree
 
 from ml_connector.connectors.base import Outgoing
 from ml_connector.connectors.s4hana.settings import S4Settings
 from ml_connector.connectors.s4hana.tables import AMOUNT, BULK, NAMESPACE, ONE_TIME_CUSTOMER, ROOT, for_version
-from ml_connector.connectors.soap import Amount, FieldError, Value, build, envelope
+from ml_connector.connectors.soap import Amount, Field, FieldError, Value, build, envelope
 from ml_connector.domain.documents import Document, Kind, Line, Party, Role, Side
 from ml_connector.domain.mapping import TaxGroup, Unmapped
 from ml_connector.domain.money import ZERO, allocate, decimals
@@ -59,8 +60,18 @@ def request_body(outgoing: Sequence[Outgoing], settings: S4Settings, now: dateti
         ],
     }
     root = etree.Element(f"{{{NAMESPACE}}}{ROOT}", nsmap={"sfin": NAMESPACE})
-    build(root, for_version(BULK, settings.journal_version), values)
+    build(root, _bulk(settings.journal_version), values)
     return envelope(root)
+
+
+@cache
+def _bulk(version: str) -> tuple[Field, ...]:
+    return for_version(BULK, version)
+
+
+@cache
+def _one_time_fields(version: str) -> frozenset[str]:
+    return frozenset(field.name for field in for_version(ONE_TIME_CUSTOMER, version))
 
 
 def journal_entry(outgoing: Outgoing, settings: S4Settings) -> Values:
@@ -188,7 +199,7 @@ def one_time_details(party: Party, version: str) -> Values:
     address = party.address
     person = f"{address.first_name} {address.last_name}".strip()
     name = address.company or person or "Guest"
-    known = {field.name for field in for_version(ONE_TIME_CUSTOMER, version)}
+    known = _one_time_fields(version)
     details: dict[str, Value] = {
         "LanguageISOCode": party.language.upper()[:2],
         "Name": name[:35],
