@@ -135,9 +135,9 @@ TIME = (
         red="engine/test_postings.py::test_after_a_refusal_the_look_up_must_start_v_later",
     ),
     mutant(
-        "T12", "the clock of the database (the worker's instead)", "engine/postings.py",
-        ("from typing import Any\n", "from datetime import UTC, datetime\nfrom typing import Any\n"),
-        ("        read_at=row.read_at,\n", "        read_at=datetime.now(UTC),\n"),
+        "T12", "the clock of the database (the worker's instead)", "engine/posting_values.py",
+        ("from datetime import datetime\n", "from datetime import UTC, datetime\n"),
+        ("count_at=row.count_at,\n        read_at=row.read_at,\n", "count_at=row.count_at,\n        read_at=datetime.now(UTC),\n"),
         red="engine/test_clock.py::test_the_clock_of_a_worker_is_never_asked",
     ),
     mutant(

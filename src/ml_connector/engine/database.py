@@ -107,6 +107,20 @@ async def rows_of(connection: AsyncConnection, statement: TextClause, parameters
     return await _driven(connection, _written(statement), told)
 
 
+async def rows_by_kept_plan(
+    connection: AsyncConnection, statement: TextClause, parameters: Mapping[str, object]
+) -> list[Any]:
+    """As `rows_of`, by the one plan that the server keeps for all values: for a statement whose plan must be the same
+    whatever the tables hold. Otherwise the server compares estimates, and may plan it anew each time for nothing.
+
+    On a connection in autocommit: the setting holds for the transaction, which is this round trip.
+    """
+    return await _driven(connection, _written(statement), parameters, after=_KEPT_PLAN)
+
+
+_KEPT_PLAN = "SELECT set_config('plan_cache_mode', 'force_generic_plan', true)"
+
+
 def array_text(values: Sequence[object]) -> str:
     """A list of plain values as PostgreSQL reads an array of one dimension.
 
@@ -139,13 +153,25 @@ def _written(statement: TextClause) -> str:
     return str(statement.compile(dialect=PGDialect_psycopg()))
 
 
-async def _driven(connection: AsyncConnection, statement: str, parameters: Mapping[str, object] | None = None) -> Any:
+async def _driven(
+    connection: AsyncConnection,
+    statement: str,
+    parameters: Mapping[str, object] | None = None,
+    *,
+    after: str | None = None,
+) -> Any:
+    """`after`: a statement that goes before this one, in the same round trip and transaction."""
     lent = connection.sync_connection
     assert lent is not None
     driver: Any = lent.connection.driver_connection
     try:
         cursor = driver.cursor(row_factory=namedtuple_row)
-        await cursor.execute(statement, parameters)
+        if after is not None:
+            async with driver.pipeline():
+                await driver.cursor().execute(after)
+                await cursor.execute(statement, parameters, prepare=True)
+        else:
+            await cursor.execute(statement, parameters)
         return await cursor.fetchall() if cursor.description else []
     except psycopg.Error as error:
         if driver.closed:  # the pool learns it in its own way: this raises, and invalidates what is lost
