@@ -1,5 +1,6 @@
 """What an HTTP exchange is made of: timeouts, query strings, a completely read answer."""
 
+import codecs
 import json
 import math
 import re
@@ -8,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -19,7 +21,6 @@ LONGEST_WAIT_S = 3600.0
 """However long a system asks to wait, it is asked again after an hour: a header must not park a record for years."""
 
 _REQUEST_IDS = ("x-request-id", "x-correlation-id", "x-correlationid", "sap-message-id", "x-vcap-request-id")
-_QUERY_SAFE = "$,'()/:*!"
 
 Params = Mapping[str, str | int] | Sequence[tuple[str, str | int]]
 
@@ -76,10 +77,10 @@ class Response:
 
 def json_of(body: bytes) -> Any:
     """See `Response.json`. UTF-8 alone: the parser itself would let halves of surrogate pairs through."""
-    text = body.decode("utf-8-sig")
+    text = body.removeprefix(codecs.BOM_UTF8).decode()
     try:
         told = _JSON.decode(text)
-        return _storable(told) if _ESCAPED.search(text) else told
+        return _storable(told) if "\\u" in text and _ESCAPED.search(text) else told
     except RecursionError as error:
         raise ValueError("nested too deep") from error
 
@@ -120,7 +121,18 @@ def _storable(told: Any) -> Any:
 def encode_query(params: Params) -> str:
     """A query string; `$`, quotes, commas and parentheses stay readable, as OData servers write them."""
     pairs = params.items() if isinstance(params, Mapping) else params
-    return "&".join(f"{quote(name, safe='$:')}={quote(str(value), safe=_QUERY_SAFE)}" for name, value in pairs)
+    return "&".join(f"{quote(name, safe='$:')}={_TO_QUOTE.sub(_quoted, str(value))}" for name, value in pairs)
+
+
+_TO_QUOTE = re.compile(r"[^A-Za-z0-9_.~$,'()/:*!-]+")
+"""What does not stand in a query as it is. A filter is long and little of it: `quote` alone looks at each character."""
+
+
+def _quoted(found: re.Match[str]) -> str:
+    return _percent(found[0])
+
+
+_percent = lru_cache(maxsize=1024)(quote)
 
 
 async def read_answer(raw: aiohttp.ClientResponse, url: str) -> Response:
