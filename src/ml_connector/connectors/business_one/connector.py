@@ -26,7 +26,15 @@ from ml_connector.connectors.business_one.master_data import MasterData
 from ml_connector.connectors.business_one.pings import ping
 from ml_connector.connectors.business_one.posting import post_document, reverse
 from ml_connector.connectors.business_one.settings import B1Settings
-from ml_connector.connectors.business_one.stored import answers, clauses_of, differences, documents_of, drafts_of
+from ml_connector.connectors.business_one.stored import (
+    Reading,
+    answers,
+    clauses_of,
+    differences,
+    documents_of,
+    drafts_of,
+    is_cancelled,
+)
 from ml_connector.connectors.business_one.tables import (
     ALL,
     DOCUMENT_SELECT,
@@ -41,7 +49,7 @@ from ml_connector.connectors.business_one.tables import (
 from ml_connector.connectors.errors import Rejected
 from ml_connector.connectors.gathering import together
 from ml_connector.connectors.odata import readable
-from ml_connector.connectors.odata_values import Row
+from ml_connector.connectors.odata_values import Row, text_of
 from ml_connector.domain.documents import Document, Kind
 
 
@@ -52,7 +60,6 @@ class B1Connector:
         self._settings = settings
         self._client = B1Client(settings, services)
         self._master = MasterData(self._client)
-        self._account_keys: Mapping[str, str] = {}
         self._no_payment_drafts = False
 
     async def close(self) -> None:
@@ -125,34 +132,40 @@ class B1Connector:
     async def _read(self, target: Target, rows: Sequence[Row], drafts: Sequence[Row] = ()) -> list[StoredDocument]:
         if not rows and not drafts:
             return []
-        iso = await self._master.iso()
-        freight_account = await self._master.freight_account() if not target.payment else str
-        self._account_keys = await self._master.account_keys()
+        freight = await self._master.freight_account() if not target.payment else str
+        reading = Reading(await self._master.iso(), freight, await self._master.account_number())
         with readable(target.set, SYSTEM):
             return [
-                *documents_of(target, rows, iso, freight_account),
+                *documents_of(target, rows, reading),
                 *drafts_of(target, drafts, PAYMENT_DRAFTS if target.payment else DRAFTS),
             ]
 
     async def documents_between(self, first: date, last: date, prefix: str) -> AsyncIterator[StoredDocument]:
-        """Our documents of every kind by posting date, page by page."""
+        """Our documents of every kind by posting date."""
         where = (
             f"DocDate ge '{first.isoformat()}' and DocDate le '{last.isoformat()}' and "
             f"startswith({REFERENCE},{literal(prefix)})"
         )
         for target in ALL:
-            rows: list[Row] = []
             select = PAYMENT_SELECT if target.payment else DOCUMENT_SELECT
-            pages = self._client.pages(target.set, where=where, select=select, priority="background")
-            async for page in pages:
-                rows += page
-            for document in await self._read(target, rows):
-                yield document
+            rows = await self._client.rows(target.set, where=where, select=select, priority="background")
+            for document in await self._read(target, await self._with_counterparts(target, rows)):
+                if document.posting_date is None or first <= document.posting_date <= last:
+                    yield document
+
+    async def _with_counterparts(self, target: Target, rows: Sequence[Row]) -> list[Row]:
+        """A cancelled document and the one that cancels it may lie on different days: both are read to know either."""
+        names = sorted({text_of(row, REFERENCE) for row in rows if is_cancelled(row)})
+        answered = await together(
+            self._rows(target, where) for where in chunks([f"{REFERENCE} eq {literal(name)}" for name in names])
+        )
+        by_entry = {text_of(row, "DocEntry"): row for found in (rows, *answered) for row in found}
+        return list(by_entry.values())
 
     def differences(self, sent: Document, stored: StoredDocument) -> Sequence[str]:
         if sent.kind is Kind.CUSTOMER:
             return customers.differences(sent, stored)
-        return differences(sent, stored, self._settings, lambda number: self._account_keys.get(number, number))
+        return differences(sent, stored, self._settings)
 
     # -------------------------------------------------------------- checking
 

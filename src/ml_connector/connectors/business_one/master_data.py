@@ -79,6 +79,11 @@ class MasterData:
         keys = {text_of(row, "FormatCode"): code for code, row in chart.items() if row.get("FormatCode")}
         return keys | {code: code for code in chart}
 
+    async def account_number(self) -> Callable[[str], str]:
+        """The number that people know, of an account's key."""
+        chart = await self.chart()
+        return lambda key: text_of(chart.get(key, {}), "FormatCode") or key
+
     async def tax_codes(self) -> Mapping[str, Standing]:
         async def read() -> Mapping[str, Standing]:
             if self._client.settings.tax_field == "TaxCode":

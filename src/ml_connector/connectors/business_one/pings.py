@@ -16,7 +16,6 @@ from ml_connector.connectors.business_one.tables import (
     DRAFTS,
     EXTERNAL_ID,
     REFERENCE,
-    REVERSAL,
     TARGETS,
 )
 from ml_connector.connectors.errors import ConnectorError, Rejected, Unauthorized, Unreachable, UnsafeAddress
@@ -39,7 +38,7 @@ async def ping(client: B1Client, data: MasterData) -> Sequence[Check]:
     probes: Sequence[Probe] = (
         lambda: _user_fields(client),
         *(
-            lambda target=target: _set(client, target.set, (REFERENCE, REVERSAL), f"find and post {target.set}")
+            lambda target=target: _set(client, target.set, (REFERENCE,), f"find and post {target.set}")
             for target in ALL
         ),
         lambda: _set(client, DRAFTS, (REFERENCE,), "see documents that wait for approval"),

@@ -19,10 +19,10 @@ from ml_connector.connectors.business_one.batch import Operation, Part
 from ml_connector.connectors.business_one.checks import facts_of, invoice_entry
 from ml_connector.connectors.business_one.client import B1Client
 from ml_connector.connectors.business_one.master_data import MasterData
-from ml_connector.connectors.business_one.tables import BY_SET, CLAIMS, REVERSAL, TARGETS, Target
+from ml_connector.connectors.business_one.tables import BY_SET, CLAIMS, TARGETS, Target, mark_of, marked
 from ml_connector.connectors.business_one.wire import FieldError, body_of, entry_of
 from ml_connector.connectors.errors import Conflict, ConnectorError, Rejected, Transient, Uncertain
-from ml_connector.connectors.odata_values import text_of
+from ml_connector.connectors.odata_values import Row, text_of
 from ml_connector.domain.documents import Document, Kind
 
 Find = Callable[[Sequence[Lookup]], Awaitable[Mapping[str, Sequence[StoredDocument]]]]
@@ -129,17 +129,16 @@ async def reverse(client: B1Client, find: Find, item: Outgoing, permit: Permit) 
     except FieldError as error:
         raise Rejected(str(error), code="field") from error
     target: Target = BY_SET[number.partition("/")[0]]
-    if await _cancelled_by_hand(client, target, path):
+    row = await _present(client, target, path)
+    if _cancelled(row) and not mark_of(text_of(row, target.remark)):
         return Refused(f"{number} was cancelled in Business One by somebody else", hold="reversed_in_erp")
+    mark = {target.remark: marked(text_of(row, target.remark), document.reference)}
     try:
-        mark = await client.write(
-            "PATCH", path, body={REVERSAL: document.reference}, permit=FreePermit(), references=(document.reference,)
-        )
+        answer = await client.write("PATCH", path, body=mark, permit=FreePermit(), references=(document.reference,))
     except Uncertain as error:  # of the mark alone, which is safe to repeat
         raise Transient(f"{number} could not be marked: {error.message}", system="Business One") from error
-    if mark.status >= 400:
-        error = failure_of(mark.told, f"{number} could not be marked as cancelled by us", write=False)
-        raise error
+    if answer.status >= 400:
+        raise failure_of(answer.told, f"{number} could not be marked as cancelled by us", write=False)
     part = await _send(client, Operation("POST", f"{path}/Cancel"), document, permit)
     if part.status >= 500 or (part.status >= 400 and part.told.code is None):
         return Unknown(f"{target.set}: {part.told.words}")
@@ -156,10 +155,13 @@ async def reverse(client: B1Client, find: Find, item: Outgoing, permit: Permit) 
     return await _refused(find, document, part)
 
 
-async def _cancelled_by_hand(client: B1Client, target: Target, path: str) -> bool:
-    fields = ["DocEntry", "Cancelled", REVERSAL, *([] if target.payment else ["CancelStatus"])]
+async def _present(client: B1Client, target: Target, path: str) -> Row:
+    fields = ["DocEntry", "Cancelled", target.remark, *([] if target.payment else ["CancelStatus"])]
     row = await client.entity(path, params={"$select": ",".join(fields)})
     if row is None:
         raise Rejected(f"{path} is not there", system="Business One")
-    cancelled = text_of(row, "Cancelled") == "tYES" or text_of(row, "CancelStatus") == "csYes"
-    return cancelled and not text_of(row, REVERSAL)
+    return row
+
+
+def _cancelled(row: Row) -> bool:
+    return text_of(row, "Cancelled") == "tYES" or text_of(row, "CancelStatus") == "csYes"

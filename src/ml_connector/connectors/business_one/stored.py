@@ -6,7 +6,7 @@ second is its reversal. Sources: Service Layer metadata; `docs/protocol/business
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import cast
@@ -18,8 +18,8 @@ from ml_connector.connectors.business_one.tables import (
     DRAFTS,
     PAYOUTS,
     REFERENCE,
-    REVERSAL,
     Target,
+    mark_of,
     reversal_of,
 )
 from ml_connector.connectors.business_one.wire import (
@@ -34,11 +34,16 @@ from ml_connector.connectors.odata_values import Row, date_of, decimal_of, text_
 from ml_connector.domain.documents import Document, Kind, LineType
 from ml_connector.domain.money import ZERO
 
-Iso = Callable[[str], str]
-"""Business One's currency code -> ISO."""
 
-Account = Callable[[str], str]
-"""Code of an additional expense -> its revenue account."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What reading needs of the master data. `iso`: of Business One's currency code. `freight`: the revenue account of
+    an additional expense. `number`: of an account's key, as people know it."""
+
+    iso: Callable[[str], str] = str
+    freight: Callable[[str], str] = str
+    number: Callable[[str], str] = str
+
 
 FREIGHT = "freight "
 ROUNDING = "rounding"
@@ -71,7 +76,7 @@ def answers(lookup: Lookup, reference: str) -> bool:
 # ------------------------------------------------------------------ reading
 
 
-def documents_of(target: Target, rows: Sequence[Row], iso: Iso, freight_account: Account) -> list[StoredDocument]:
+def documents_of(target: Target, rows: Sequence[Row], reading: Reading) -> list[StoredDocument]:
     """Every document of these rows, and the reversal of each that we have cancelled (or that somebody else has).
 
     Raises `ValueError` for values that are none.
@@ -81,7 +86,7 @@ def documents_of(target: Target, rows: Sequence[Row], iso: Iso, freight_account:
     for row in rows:
         if _status(row) == "csCancellation":
             continue
-        stored = payment(target, row, iso) if target.payment else document(target, row, iso, freight_account)
+        stored = payment(target, row, reading) if target.payment else document(target, row, reading)
         if _status(row) == "csYes":
             stored, reversal = _cancelled(target, stored, row, cancels.get(_entry(row)))
             found.append(reversal)
@@ -93,7 +98,7 @@ def _cancelled(
     target: Target, stored: StoredDocument, row: Row, counter: Row | None
 ) -> tuple[StoredDocument, StoredDocument]:
     """Both sides of a cancellation. Ours is told by our mark; one without it was made by hand, and its name says so."""
-    ours = text_of(row, REVERSAL)
+    ours = mark_of(text_of(row, target.remark))
     number = f"{target.set}/{_entry(counter)}" if counter is not None else f"{stored.number}/cancelled"
     reversal = StoredDocument(
         reference=ours or f"{reversal_of(stored.reference)} by hand",
@@ -107,7 +112,7 @@ def _cancelled(
     return replace(stored, reversed_by=number, state="reversed"), reversal
 
 
-def document(target: Target, row: Row, iso: Iso, freight_account: Account) -> StoredDocument:
+def document(target: Target, row: Row, reading: Reading) -> StoredDocument:
     """The entry that it makes, in the document's currency; debit positive: an invoice debits its customer."""
     foreign = bool(decimal_of(row, "DocTotalFc"))
     total = decimal_of(row, "DocTotalFc" if foreign else "DocTotal")
@@ -120,7 +125,7 @@ def document(target: Target, row: Row, iso: Iso, freight_account: Account) -> St
         taxes[code] = taxes.get(code, ZERO) + _line_tax(line, foreign=foreign)
         lines.append(
             StoredLine(
-                text_of(line, "AccountCode"),
+                reading.number(text_of(line, "AccountCode")),
                 -sign * decimal_of(line, "RowTotalFC" if foreign else "LineTotal"),
                 code,
                 profit_center=text_of(line, "CostingCode"),
@@ -134,14 +139,16 @@ def document(target: Target, row: Row, iso: Iso, freight_account: Account) -> St
             code = text_of(line, "VatGroup") or text_of(line, "TaxCode")
             taxes[code] = taxes.get(code, ZERO) + decimal_of(line, "TaxSumFC" if foreign else "TaxSum")
             expense = text_of(line, "ExpenseCode")
-            lines.append(StoredLine(freight_account(expense), -sign * amount, code, item=f"{FREIGHT}{expense}"))
+            lines.append(
+                StoredLine(reading.number(reading.freight(expense)), -sign * amount, code, item=f"{FREIGHT}{expense}")
+            )
     lines += [StoredLine("", -sign * amount, code) for code, amount in _summing_to(taxes, tax).items() if amount]
     if rounding := decimal_of(row, "RoundingDiffAmountFC" if foreign else "RoundingDiffAmount"):
         lines.append(StoredLine("", -sign * rounding, item=ROUNDING))
     return StoredDocument(
         reference=text_of(row, REFERENCE),
         number=f"{target.set}/{_entry(row)}",
-        currency=iso(text_of(row, "DocCurrency")),
+        currency=reading.iso(text_of(row, "DocCurrency")),
         posting_date=_day(row, "DocDate"),
         document_date=_day(row, "TaxDate"),
         lines=(*lines, StoredLine("", sign * total, customer=text_of(row, "CardCode"))),
@@ -171,7 +178,7 @@ def _summing_to(taxes: Mapping[str, Decimal], total: Decimal) -> dict[str, Decim
     return sums
 
 
-def payment(target: Target, row: Row, iso: Iso) -> StoredDocument:
+def payment(target: Target, row: Row, reading: Reading) -> StoredDocument:
     amount = decimal_of(row, "TransferSum")
     sign = -1 if target == PAYOUTS else 1
     applied = ", ".join(
@@ -180,18 +187,18 @@ def payment(target: Target, row: Row, iso: Iso) -> StoredDocument:
     return StoredDocument(
         reference=text_of(row, REFERENCE),
         number=f"{target.set}/{_entry(row)}",
-        currency=iso(text_of(row, "DocCurrency")),
+        currency=reading.iso(text_of(row, "DocCurrency")),
         posting_date=_day(row, "DocDate"),
         document_date=_day(row, "TaxDate"),
         lines=(
-            StoredLine(text_of(row, "TransferAccount"), sign * amount),
+            StoredLine(reading.number(text_of(row, "TransferAccount")), sign * amount),
             StoredLine("", -sign * amount, customer=text_of(row, "CardCode")),
         ),
         fields={
             "number": text_of(row, "DocNum"),
             "total": format(amount, "f"),
             "customer": text_of(row, "CardCode"),
-            "account": text_of(row, "TransferAccount"),
+            "account": reading.number(text_of(row, "TransferAccount")),
             "applied": applied,
         },
     )
@@ -215,6 +222,11 @@ def drafts_of(target: Target, rows: Sequence[Row], drafts: str = DRAFTS) -> list
         if text_of(row, "DocObjectCode") in (target.draft, target.draft.removeprefix("bopot_"), str(target.type))
         and text_of(row, "AuthorizationStatus") not in APPROVED
     ]
+
+
+def is_cancelled(row: Row) -> bool:
+    """Either side of a cancellation that makes a counter document."""
+    return text_of(row, "CancelStatus") in ("csYes", "csCancellation")
 
 
 def _status(row: Row) -> str:
@@ -249,9 +261,7 @@ def _rows(row: Row, name: str) -> list[Row]:
 # ------------------------------------------------------------------ comparing
 
 
-def differences(
-    sent: Document, stored: StoredDocument, settings: B1Settings, account: Callable[[str], str]
-) -> list[str]:
+def differences(sent: Document, stored: StoredDocument, settings: B1Settings) -> list[str]:
     """Where the ERP holds something else than was sent: currency, customer, totals, tax, items, money's account."""
     if sent.kind in (Kind.REVERSAL, Kind.CUSTOMER) or "total" not in stored.fields:
         return []
@@ -266,7 +276,7 @@ def differences(
         except FieldError as error:
             return [f"cannot be compared: {error}"]
         found += _compare("amount", amount, Decimal(stored.fields["total"]))
-        if stored.fields.get("account", "") not in ("", number, account(number)):
+        if stored.fields.get("account", "") not in ("", number):
             found.append(f"account: sent {number}, stored {stored.fields['account']}")
         return found
     found += _compare("total", sent.total, Decimal(stored.fields["total"]))

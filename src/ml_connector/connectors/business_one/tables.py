@@ -3,6 +3,7 @@
 Sources: Service Layer metadata; SDK help, object properties; `docs/protocol/business-one.md`.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,11 @@ class Target:
     draft: str
     table: str
     payment: bool = False
+
+    @property
+    def remark(self) -> str:
+        """The field that people write remarks into, also after posting."""
+        return "Remarks" if self.payment else "Comments"
 
 
 INVOICES = Target("Invoices", 13, "oInvoices", "OINV")
@@ -43,7 +49,6 @@ COUNTERED = frozenset({INVOICES, CREDIT_NOTES, DELIVERIES})
 """Cancelled by a document of its own; the others are marked as cancelled."""
 
 REFERENCE = "U_MLC_REF"
-REVERSAL = "U_MLC_REV"
 EXTERNAL_ID = "U_MLC_EXTID"
 CLAIMS = "U_MLC_CLAIM"
 
@@ -66,8 +71,8 @@ DOCUMENT_SELECT = (
     "DocumentStatus",
     "Cancelled",
     "CancelStatus",
+    "Comments",
     REFERENCE,
-    REVERSAL,
     "DocumentLines",
     "DocumentAdditionalExpenses",
 )
@@ -81,8 +86,8 @@ PAYMENT_SELECT = (
     "TransferAccount",
     "TransferSum",
     "Cancelled",
+    "Remarks",
     REFERENCE,
-    REVERSAL,
     "PaymentInvoices",
 )
 DRAFT_SELECT = ("DocEntry", "DocNum", "DocObjectCode", "AuthorizationStatus", "CardCode", REFERENCE)
@@ -112,7 +117,6 @@ LENGTHS: Mapping[str, int] = {
     "ShipToCity": 100,
     "ShipToZipCode": 20,
     REFERENCE: 50,
-    REVERSAL: 50,
     EXTERNAL_ID: 50,
 }
 
@@ -138,11 +142,8 @@ class UserField:
 
 USER_FIELDS = (
     UserField("OINV", "MLC_REF", "Web store reference"),
-    UserField("OINV", "MLC_REV", "Web store reversal"),
     UserField("ORCT", "MLC_REF", "Web store reference"),
-    UserField("ORCT", "MLC_REV", "Web store reversal"),
     UserField("OVPM", "MLC_REF", "Web store reference"),
-    UserField("OVPM", "MLC_REV", "Web store reversal"),
     UserField("OCRD", "MLC_EXTID", "Web store customer"),
 )
 CLAIM_TABLE = "MLC_CLAIM"
@@ -164,6 +165,21 @@ def targets_of(document: Document) -> tuple[Target, ...]:
     parts = document.reverses.split("-")
     letter = parts[3][:1] if document.reverses.startswith("BC-") and len(parts) > 3 else ""
     return (_BY_LETTER[letter],) if letter in _BY_LETTER else ALL
+
+
+_MARK = re.compile(r"\[cancelled as ([A-Z0-9-]+)\]")
+
+
+def marked(remark: str, reversal: str) -> str:
+    """The remark of a document that we are about to cancel: a cancellation without it was made by hand."""
+    mark = f"[cancelled as {reversal}]"
+    return f"{remark[: LENGTHS['Remarks'] - len(mark) - 1]} {mark}".strip()
+
+
+def mark_of(remark: str) -> str:
+    """The name of our cancellation; empty where we have cancelled nothing."""
+    match = _MARK.search(remark)
+    return match.group(1) if match else ""
 
 
 def reversal_of(reference: str) -> str:
