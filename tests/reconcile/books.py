@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from ml_connector.connectors.base import StoredDocument, StoredLine
+from ml_connector.connectors.base import ROUNDING, StoredDocument, StoredLine
 from ml_connector.domain.documents import ITEMISED, Document, Documents, Kind, PostedDocument, Role
 from ml_connector.domain.mapping import Mapping as Tables
 from ml_connector.domain.orders import OrderSnapshot
@@ -107,7 +107,10 @@ def _lines(document: Document) -> Iterable[StoredLine]:
     for line in document.lines:
         account = "" if line.role is Role.TAX_PAYABLE else line.account
         customer = document.customer if line.role is Role.RECEIVABLE else ""
-        yield StoredLine(account=account, amount=line.signed, tax_code=line.tax_code, customer=customer)
+        item = ""
+        if document.kind in ITEMISED and line.role is Role.ROUNDING:
+            account, item = "", ROUNDING  # a system of sales style rounds on an account that it does not show
+        yield StoredLine(account=account, amount=line.signed, tax_code=line.tax_code, customer=customer, item=item)
     if document.kind in ITEMISED:
         yield StoredLine(account="121000", amount=-document.balance, customer=document.customer)
 

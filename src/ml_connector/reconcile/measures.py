@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
 
-from ml_connector.connectors.base import StoredDocument, StoredLine
+from ml_connector.connectors.base import ROUNDING, StoredDocument, StoredLine
 from ml_connector.domain.documents import ITEMISED, Document, Role
 from ml_connector.domain.mapping import Mapping as Tables
 from ml_connector.domain.money import ZERO, minor_unit, round_half_up
@@ -137,6 +137,7 @@ def as_stored(document: Document, tables: Tables) -> StoredDocument:
             amount=line.signed,
             tax_code=groups.get(line.tax_code, line.tax_code),
             customer=buyer if line.role is Role.RECEIVABLE else "",
+            item=ROUNDING if line.role is Role.ROUNDING else "",
         )
         for line in document.lines
     ]
@@ -148,13 +149,16 @@ def as_stored(document: Document, tables: Tables) -> StoredDocument:
 
 
 def sums_by_account(document: StoredDocument) -> dict[str, Decimal]:
-    """Debit minus credit per account without leading zeros, `receivables`, and `tax CODE`; sums of zero are nothing."""
+    """Debit minus credit per account without leading zeros, `receivables`, `tax CODE`, and `rounding` where it has no
+    account; sums of zero are nothing."""
     sums: dict[str, Decimal] = {}
     for line in document.lines:
         if line.customer:
             name = RECEIVABLES
         elif line.account:
             name = _bare(line.account)
+        elif line.item == ROUNDING:
+            name = ROUNDING
         else:
             name = f"{TAX} {line.tax_code}".strip()
         sums[name] = sums.get(name, ZERO) + line.amount
@@ -171,7 +175,7 @@ def measured(kind: str, document: StoredDocument, accounts: Accounts) -> Measure
             return None
         return -_on(document.lines, frozenset((account,)))
 
-    tax = -sum((line.amount for line in document.lines if not line.account and not line.customer), ZERO)
+    tax = -sum((line.amount for line in document.lines if is_tax(line)), ZERO)
     return Measures(
         _amount(kind, document, accounts),
         tax,
@@ -201,6 +205,11 @@ def measured_by_role(kind: str, document: Document) -> Measures:
         grown(Role.GIFT_CERTIFICATE_LIABILITY, _HAS_CERTIFICATES),
         grown(Role.STORE_CREDIT_LIABILITY, _HAS_CERTIFICATES),
     )
+
+
+def is_tax(line: StoredLine) -> bool:
+    """Read services give tax by its code, without an account."""
+    return not line.account and not line.customer and line.item != ROUNDING
 
 
 def is_rounding_of(exact: Decimal, booked: Decimal, currency: str) -> bool:

@@ -1,10 +1,11 @@
 """One order with its postings and documents at hand: what the judgements of it share."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from ml_connector.connectors.base import StoredDocument, StoredLine
+from ml_connector.connectors.base import ROUNDING, StoredDocument
 from ml_connector.domain.codec import document_from_json
 from ml_connector.domain.documents import Document
 from ml_connector.engine.postings import LIVE, Posting, State
@@ -15,6 +16,7 @@ from ml_connector.reconcile.measures import (
     Measures,
     accounts_in,
     as_stored,
+    is_tax,
     measured,
     measured_by_role,
     sums_by_account,
@@ -49,19 +51,22 @@ class View:
         return self._documents[key]
 
     def comparable(self, content: Document, live: Iterable[StoredDocument]) -> StoredDocument:
-        """Without tax codes where the ERP's read service gives none."""
+        """Without what the ERP's read service does not give: tax codes, the account of a rounding line."""
         ours = as_stored(content, self.rules.tables)
         theirs = next((document for document in live if document.reference == content.reference), None)
-        coded = theirs is None or any(x.tax_code for x in theirs.lines if not x.account and not x.customer)
-        if coded:
+        if theirs is None:
             return ours
+        coded = any(x.tax_code for x in theirs.lines if is_tax(x))
+        rounds = any(x.item == ROUNDING and not x.account for x in theirs.lines)
         lines = tuple(
-            StoredLine(line.account, line.amount, customer=line.customer) if not line.account else line
+            replace(
+                line,
+                tax_code=line.tax_code if coded or not is_tax(line) else "",
+                account="" if rounds and line.item == ROUNDING else line.account,
+            )
             for line in ours.lines
         )
-        return StoredDocument(
-            ours.reference, "", ours.currency, ours.posting_date, ours.document_date, lines
-        )  # fmt: skip
+        return replace(ours, lines=lines)
 
     def measured(self, kind: str, document: StoredDocument, parts: Sequence[Thing]) -> Measures:
         """The ERP's figures. A document that holds what we sent, account by account, has our figures: its lines alone

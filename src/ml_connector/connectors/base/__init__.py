@@ -8,6 +8,7 @@ protocols and implemented in `engine/` on PostgreSQL.
 """
 
 from ml_connector.connectors.base.ledger import (
+    ROUNDING,
     Earlier,
     FreePermit,
     Ledger,
@@ -65,6 +66,7 @@ from ml_connector.connectors.base.system import (
 )
 
 __all__ = [
+    "ROUNDING",
     "Breaker",
     "Call",
     "CallSink",

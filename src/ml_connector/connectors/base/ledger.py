@@ -60,9 +60,15 @@ class Lookup:
     all_generations: bool = False
 
 
+ROUNDING = "rounding"
+
+
 @dataclass(frozen=True, slots=True)
 class StoredLine:
-    """A line as the target stores it. `amount`: debit positive. Fields that the target does not give are empty."""
+    """A line as the target stores it. `amount`: debit positive. Fields that the target does not give are empty.
+
+    `item`: the ERP's item, or `ROUNDING` on the line that rounds the document, where it has no account to show.
+    """
 
     account: str
     amount: Decimal

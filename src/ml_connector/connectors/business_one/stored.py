@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import cast
 
-from ml_connector.connectors.base import Lookup, StoredDocument, StoredLine
+from ml_connector.connectors.base import ROUNDING, Lookup, StoredDocument, StoredLine
 from ml_connector.connectors.business_one.client import literal
 from ml_connector.connectors.business_one.settings import B1Settings
 from ml_connector.connectors.business_one.tables import (
@@ -46,7 +46,6 @@ class Reading:
 
 
 FREIGHT = "freight "
-ROUNDING = "rounding"
 
 APPROVED = frozenset({"dasGenerated", "dasGeneratedbyAuthorizer"})
 """The document itself exists."""
