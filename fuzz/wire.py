@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from fuzz.mutation import dumps, loads
 from fuzz.target import NotUsable
-from ml_connector.connectors.base import Call, Priority, Quota, Services, Token
+from ml_connector.connectors.base import Call, LeasedSession, Priority, Quota, Services, Token
 from ml_connector.connectors.http import HttpSession, Response
 
 REPEATS = 60
@@ -162,5 +162,20 @@ class _Calls:
             assert "\x00" not in kept, ascii(kept[:200])
 
 
+class _Sessions:
+    """No target leases a session."""
+
+    def lease(
+        self, name: str, size: int, open: Callable[[], Awaitable[str]]
+    ) -> AbstractAsyncContextManager[LeasedSession]:
+        raise NotImplementedError
+
+    async def forgive(self, name: str) -> None:
+        return None
+
+    async def end(self, name: str, close: Callable[[str], Awaitable[None]]) -> None:
+        return None
+
+
 def services() -> Services:
-    return Services(tokens=_Tokens(), limiter=Paces(), breaker=_Breaker(), calls=_Calls())
+    return Services(tokens=_Tokens(), sessions=_Sessions(), limiter=Paces(), breaker=_Breaker(), calls=_Calls())
