@@ -47,11 +47,11 @@ def test_an_invoice_has_one_price_a_line_no_discount_and_the_cent_as_rounding() 
     assert sent["DocumentLines"] == [
         {
             "ItemDescription": MUG, "ItemCode": MUG, "Quantity": "3", "UnitPrice": "10.9160", "DiscountPercent": "0",
-            "VatGroup": "A19",
+            "VatGroup": "A19", "AccountCode": "410000",
         },
         {
             "ItemDescription": BOOK, "ItemCode": BOOK, "Quantity": "1", "UnitPrice": "18.5981", "DiscountPercent": "0",
-            "VatGroup": "A7",
+            "VatGroup": "A7", "AccountCode": "410000",
         },
     ]  # fmt: skip
     assert sent["DocumentAdditionalExpenses"] == [

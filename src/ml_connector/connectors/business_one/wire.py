@@ -140,6 +140,8 @@ def item_line(line: Line, document: Document, settings: B1Settings, facts: Facts
         body["ItemCode"] = sold.item
         quantity = sold.quantity or Decimal(1)  # of the price alone
         body |= {"Quantity": text(quantity), "UnitPrice": text(unit_price(line, amount, quantity, document.currency))}
+        if line.account:  # the mapping's, in place of the ERP's own determination: the plan tells where revenue goes
+            body["AccountCode"] = facts.account(line.account)
         if sold.warehouse:
             body["WarehouseCode"] = sold.warehouse
         if document.kind is Kind.CREDIT_MEMO and (not settings.restock or not sold.quantity):
