@@ -33,7 +33,7 @@ async def ping(client: B1Client, data: MasterData) -> Sequence[Check]:
     data.forget()
     login = await _login(client, data)
     found = [*login]
-    if not login[-1].ok:
+    if not login[0].ok:
         return found
     probes: Sequence[Probe] = (
         lambda: _user_fields(client),

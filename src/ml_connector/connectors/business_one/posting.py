@@ -111,7 +111,7 @@ async def _settled(find: Find, document: Document, part: Part) -> PostResult:
     if part.told.code == NO_SUCH_KEY:
         return Refused(
             f"{words}: something that the document names does not exist (item, tax code, distribution rule, branch, "
-            "series); no draft of it was made",
+            "series), or an approval template has caught it; no draft of it was made",
             **facts,
         )
     return Refused(f"{words}; no document carries {document.reference}", **facts)
