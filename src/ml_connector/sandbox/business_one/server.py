@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 from ml_connector.sandbox.business_one.access import Access
 from ml_connector.sandbox.business_one.company import Company
@@ -36,7 +37,7 @@ from ml_connector.sandbox.business_one.values import Reading
 from ml_connector.sandbox.business_one.webhooks import Webhooks
 from ml_connector.sandbox.business_one.write import Writer
 
-GERMAN, QUOTE = "9", "'"
+GERMAN, QUOTE = "9", "'=&"
 MERGING = ("PATCH", "MERGE")
 
 
@@ -115,8 +116,7 @@ class Server:
         key = read_key(address.key, entity_set)
         row = self.reader.row(entity_set, key)
         if entity_set.name == "SQLQueries" and address.rest == ("List",):
-            given = {name: value for name, value in request.options.items() if not name.startswith("$")}
-            return self._run_query(request, row, "&".join(f"{name}={value}" for name, value in given.items()))
+            return self._run_query(request, row, _parameters(request.options))
         if address.rest:
             return self.reader.property(request, entity_set, row, address.rest)
         return self.reader.entity(request, entity_set, key, row)
@@ -184,7 +184,12 @@ class Server:
             "value": rows,
         }
         if more:
-            kept = [pair for pair in parse_qsl(request.query, keep_blank_values=True) if pair[0] != "$skip"]
-            query = "&".join(f"{name}={quote(value, safe=QUOTE)}" for name, value in kept)
+            query = quote(parameters, safe=QUOTE)
             body[link] = f"SQLQueries('{row['SqlCode']}')/List?{query}&$skip={skip + len(rows)}"
         return json_answer(request.version, body, headers=self.reader.page_headers(request))
+
+
+def _parameters(options: Mapping[str, str]) -> str:
+    """Of a GET: each by its name, or all of them as a POST has them."""
+    given = [f"{name}={value}" for name, value in options.items() if name != "ParamList" and not name.startswith("$")]
+    return "&".join(given) or options.get("ParamList", "")

@@ -43,9 +43,9 @@ def check(company: Company, query: Query) -> None:
 
 
 def run(company: Company, query: Query, given: Mapping[str, Any], *, fold_case: bool) -> list[dict[str, Any]]:
-    """Rows as they are answered. Raises ``B1Error``: 704 for a parameter that is missing."""
-    if missing := query.parameters - set(given):
-        raise B1Error(400, 704, f"Parameter '{min(missing)}' is missing")
+    """Rows as they are answered. Raises ``B1Error``: 704 for a parameter that is missing or unknown."""
+    if wrong := query.parameters ^ set(given):
+        raise B1Error(400, 704, f"Parameter error: '{min(wrong)}'")
     runner = _Run(company, query, given, fold_case=fold_case)
     runner.check()
     return runner.rows()
