@@ -10,7 +10,7 @@ import requests
 
 from ml_connector.sandbox.process import SandboxProcess
 
-from .client import TIMEOUT_S, ServiceLayer, error_code, error_text
+from .client import TIMEOUT_S, ServiceLayer, error_code, error_text, wait_for
 
 
 def test_login_answers_as_printed(b1: ServiceLayer) -> None:
@@ -71,18 +71,25 @@ def test_unknown_company_and_session_cap(b1: ServiceLayer) -> None:
 
 
 def test_calls_of_one_session_run_one_after_another_and_sessions_side_by_side(b1: ServiceLayer) -> None:
-    """Each call holds its core until the barrier of all sessions is reached: one session alone could never."""
     other = b1.another()
-    b1.fault("slow_core", match={"path": "/Orders$", "times": 3}, delay_s=1)
-    callers = [b1.at(2), b1.at(2), other]
-    threads = [threading.Thread(target=caller.call, args=("GET", "Orders")) for caller in callers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    waiting = {each["id"]: each["most_waiting"] for each in b1.state("sessions")}
-    assert waiting[b1.cookies["B1SESSION"]] == 2
-    assert waiting[other.cookies["B1SESSION"]] == 1
+    b1.control("POST", "/cores/hold")
+    b1.fault("slow_core", match={"path": "/Orders$"}, hold=True)
+
+    def queue() -> tuple[int, int]:
+        (mine,) = (each for each in b1.state("sessions") if each["id"] == b1.cookies["B1SESSION"])
+        return mine["calls"], mine["waiting"]
+
+    held, behind = (threading.Thread(target=b1.at(2).call, args=("GET", path)) for path in ("Orders", "Items"))
+    held.start()
+    wait_for(lambda: queue() == (1, 1))
+    behind.start()
+    wait_for(lambda: queue() == (1, 2))
+    assert other.call("GET", "Items").status_code == 200
+    assert queue() == (1, 2)
+    b1.control("POST", "/cores/release")
+    held.join()
+    behind.join()
+    assert queue() == (2, 0)
 
 
 def test_node_dies_and_another_takes_the_session_over(b1: ServiceLayer) -> None:

@@ -63,7 +63,7 @@ def control_routes(stand_in: BusinessOne) -> list[web.AbstractRouteDef]:
     * ``POST /items/<code>/freeze|thaw``, ``POST /partners/<code>/freeze|thaw``.
     * ``POST /period`` ``{"locked_until": day or null}``.
     * ``POST /nodes/<n>/kill|start|restart``, ``POST /restart`` (all), ``POST /hide`` ``{"table", "field", "node"}``.
-    * ``POST /drop_sessions``, ``POST /unlock``.
+    * ``POST /drop_sessions``, ``POST /unlock``, ``POST /cores/hold|release`` (see the fault ``slow_core``).
     """
     deeds = _Deeds(stand_in)
     return [
@@ -76,6 +76,7 @@ def control_routes(stand_in: BusinessOne) -> list[web.AbstractRouteDef]:
         web.post("/hide", deeds.hide),
         web.post("/drop_sessions", deeds.drop_sessions),
         web.post("/unlock", deeds.unlock),
+        web.post("/cores/{deed:hold|release}", deeds.cores),
     ]
 
 
@@ -221,6 +222,11 @@ class _Deeds:
         for user in self._stand_in.access.users.values():
             user.locked, user.failures = False, 0
         return answer({"unlocked": True})
+
+    async def cores(self, request: web.Request) -> web.Response:
+        held = request.match_info["deed"] == "hold"
+        (self._stand_in.released.clear if held else self._stand_in.released.set)()
+        return answer({"held": held})
 
     def _person(self) -> Asked:
         """Somebody at the client, for whom nothing goes wrong."""

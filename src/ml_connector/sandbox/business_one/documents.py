@@ -130,7 +130,7 @@ class Documents:
         """The approver's yes: a new document with what the draft carries."""
         entity_set = SET_OF_OBJECT[str(draft["DocObjectCode"])]
         posted = self.post(entity_set, draft["_given"], asked, approved=True)
-        self.company.table(entity_set).change((posted["DocEntry"],), DraftKey=draft["DocEntry"])
+        posted = self.company.table(entity_set).change((posted["DocEntry"],), DraftKey=draft["DocEntry"])
         self.company.table("Drafts").change(
             (draft["DocEntry"],),
             AuthorizationStatus="dasGenerated",

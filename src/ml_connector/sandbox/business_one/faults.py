@@ -11,10 +11,11 @@
 ``entity_set`` names what a batch posts.
 
 Handler faults: ``session_lost`` (301, nothing done; in a batch ``part``: before that operation), ``node_switch``,
-``sld_flap`` (Login answers -304), ``session_cap`` (Login), ``slow_login`` (``delay_s``), ``slow_core`` (``delay_s``,
-inside the session's queue), ``duplicate_row``, ``missing_row`` (across pages), ``udf_missing``, ``closed_period``,
-``rate_missing``, ``total_off`` (``by``), ``item_frozen``, ``stock_refused``, ``approval``, ``veto`` (``text``),
-``etag_conflict`` (412), ``row_conflict`` (400, -2039), ``other_language``.
+``sld_flap`` (Login answers -304), ``session_cap`` (Login), ``slow_login`` (``delay_s``), ``slow_core`` (inside the
+session's queue: ``delay_s``; ``hold``: until the control action releases it), ``duplicate_row``, ``missing_row``
+(across pages), ``udf_missing``, ``closed_period``, ``rate_missing``, ``total_off`` (``by``), ``item_frozen``,
+``stock_refused``, ``approval``, ``veto`` (``text``), ``etag_conflict`` (412), ``row_conflict`` (400, -2039),
+``other_language``.
 """
 
 from __future__ import annotations

@@ -54,9 +54,12 @@ class BusinessOne:
         clock = self.environment.clock
         draw = random.Random(f"{self.environment.seed}/business_one")
         self.access = Access(lambda: self.settings, clock.time_s, draw)
+        self.released = asyncio.Event()
+        """Calls that are held at their core wait for it."""
         self._build()
 
     def _build(self) -> None:
+        self.released.set()
         self.settings = Settings()
         self.company = Company(self.settings, self.environment.clock.now)
         draw = random.Random(f"{self.environment.seed}/business_one/events")
@@ -170,7 +173,9 @@ class BusinessOne:
             async with session.queue:
                 session.calls += 1
                 if "slow_core" in faults:
-                    await asyncio.sleep(float(faults["slow_core"].get("delay_s", 1)))
+                    await asyncio.sleep(float(faults["slow_core"].get("delay_s", 0)))
+                    if faults["slow_core"].get("hold"):
+                        await self.released.wait()
                 message = self._message(request, session, version, body)
                 if not is_batch:
                     return _http(self.server.answer(message))
