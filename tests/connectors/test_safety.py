@@ -120,6 +120,14 @@ async def test_expired_and_wrong_host_in_words(tmp_path: Path):
         await https_answer(authority.server_context("other.example"), trusted)
 
 
+async def test_the_name_in_the_certificate_may_be_told(tmp_path: Path):
+    authority = Authority(tmp_path)
+    named = TlsSettings(ca_file=str(authority.ca_file), server_name="b1.internal")
+    assert await https_answer(authority.server_context("b1.internal"), named) == 200
+    with pytest.raises(Unreachable, match="another host name"):  # that one and no other
+        await https_answer(authority.server_context("localhost"), named)
+
+
 async def test_client_certificate_is_presented(tmp_path: Path):
     authority = Authority(tmp_path)
     context = authority.server_context("localhost", wants_client=True)

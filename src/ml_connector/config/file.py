@@ -55,9 +55,11 @@ Credential = Annotated[
 
 
 class TlsFiles(Part):
-    """Paths on the machines that call the system."""
+    """Paths on the machines that call the system. `server_name`: the name in the server's certificate, where it is not
+    the one in the address."""
 
     ca_file: str = ""
+    server_name: str = ""
     certificate_file: str = ""
     key_file: str = ""
 

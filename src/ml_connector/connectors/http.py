@@ -176,6 +176,7 @@ class HttpSession:
                     data=body,
                     allow_redirects=False,
                     proxy=self._proxy,
+                    server_hostname=self._tls.server_name or None,
                 ) as raw:
                     return await read_answer(raw, url)
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
@@ -261,6 +262,7 @@ class HttpSession:
                         expect100=False,
                         compress=False,
                         proxy=self._proxy,
+                        server_hostname=self._tls.server_name or None,
                     )
                     async with request as raw:
                         response = await read_answer(raw, url)

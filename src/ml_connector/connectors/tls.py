@@ -20,7 +20,7 @@ _VERIFY_WORDS = {
     19: "its certificate chain ends in an authority that is not trusted here; name the authority's file in ca_file",
     20: "its certificate comes from an authority that is not trusted here; name the authority's file in ca_file",
     21: "its certificate comes from an authority that is not trusted here; name the authority's file in ca_file",
-    62: "its certificate is for another host name; check the address of the connection",
+    62: "its certificate is for another host name; check the address of the connection, or set server_name",
     64: "its certificate is for another IP address; check the address of the connection",
 }
 
@@ -28,9 +28,11 @@ _VERIFY_WORDS = {
 @dataclass(frozen=True, slots=True)
 class TlsSettings:
     """`ca_file`: PEM file of the company's own authority, in place of the system's. `client_certificate` and
-    `client_key`: PEM text or the path of a PEM file (the key may lie in the certificate's file)."""
+    `client_key`: PEM text or the path of a PEM file (the key may lie in the certificate's file). `server_name`: the
+    name in the server's certificate, where it is not the one in the address."""
 
     ca_file: str = ""
+    server_name: str = ""
     client_certificate: str = ""
     client_key: str = field(default="", repr=False)
     client_key_password: str = field(default="", repr=False)

@@ -113,6 +113,7 @@ class PostgresSessions:
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
         self._numbers = count()
         self._turns: dict[tuple[str, int], asyncio.Semaphore] = {}
+        self._made: set[tuple[str, int]] = set()
 
     # ------------------------------------------------------------------ the protocol
 
@@ -164,8 +165,10 @@ class PostgresSessions:
             **self._pool_row(name), "size": size, "waiter": waiter, "holder": self._holder, "lease_s": self._lease_s,
         }  # fmt: skip
         deadline = time.monotonic() + WAIT_MAX_S
-        async with self._db.connect() as sql:
-            await sql.execute(ENSURE, parameters)
+        if (name, size) not in self._made:
+            async with self._db.connect() as sql:
+                await sql.execute(ENSURE, parameters)
+            self._made.add((name, size))
         waits = False
         try:
             while True:

@@ -136,6 +136,7 @@ def tls_settings(given: Settings) -> TlsSettings:
     files = cast(Mapping[str, object], group if isinstance(group, Mapping) else {})
     return TlsSettings(
         ca_file=_text(files, "ca_file"),
+        server_name=_text(files, "server_name"),
         client_certificate=_text(files, "certificate_file"),
         client_key=_text(files, "key_file"),
     )

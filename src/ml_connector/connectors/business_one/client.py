@@ -20,7 +20,7 @@ from ml_connector.connectors.business_one.answers import (
 from ml_connector.connectors.business_one.batch import Operation, Part, content_type, multipart, parts_of
 from ml_connector.connectors.business_one.login import PasswordLogin, Session
 from ml_connector.connectors.business_one.settings import B1Settings
-from ml_connector.connectors.errors import ConnectorError, Transient, Unauthorized, Uncertain
+from ml_connector.connectors.errors import ConnectorError, NotSent, Transient, Unauthorized, Uncertain
 from ml_connector.connectors.http import HttpSession, Params, Response, encode_query
 from ml_connector.connectors.odata import AgainPermit
 from ml_connector.connectors.odata_values import Row, all_of, as_row
@@ -128,7 +128,7 @@ class B1Client:
         async with self._lease() as lease:
             session = await self._fresh(lease)
             for last in (False, True):
-                lease.check()
+                _still_ours(lease)
                 response = await self._http.read(
                     method,
                     f"/b1s/{session.api}/{path}",
@@ -340,6 +340,14 @@ class B1Client:
     async def _observe(self, response: Response) -> None:
         if response.status == 429:
             await self._services.limiter.observe(throttled_for_s=response.retry_after_s())
+
+
+def _still_ours(lease: LeasedSession) -> None:
+    """Of a read: it may simply be made again. Raises `Transient`."""
+    try:
+        lease.check()
+    except NotSent as error:
+        raise Transient(error.message, system=SYSTEM) from error
 
 
 class _LeasedPermit:

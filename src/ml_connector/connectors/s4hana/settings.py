@@ -209,6 +209,7 @@ def _tls(given: Mapping[str, object], secret: Mapping[str, str]) -> TlsSettings:
     nested = _group(given, "tls")
     return TlsSettings(
         ca_file=str(nested.get("ca_file") or given.get("ca_file") or ""),
+        server_name=str(nested.get("server_name") or ""),
         client_certificate=secret.get("client_certificate", "")
         or str(nested.get("certificate_file") or given.get("certificate_file") or ""),
         client_key=secret.get("client_key", "") or str(nested.get("key_file") or given.get("key_file") or ""),
