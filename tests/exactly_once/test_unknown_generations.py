@@ -7,7 +7,7 @@ import pytest
 
 from ml_connector.connectors.base import Lookup, StoredDocument
 from ml_connector.domain.documents import Document, Kind
-from ml_connector.engine.outcomes import Changed, Stopped
+from ml_connector.engine.outcomes import Applied, Changed, Stopped
 from ml_connector.engine.recovery import at_generation
 from tests.exactly_once.desk import Books, Desk
 from tests.planning.store import StoreOrder, captured, documents, plan
@@ -61,3 +61,18 @@ async def test_a_second_generation_without_the_first_does_not_run_for_ever(
         assert (result.kind, result.key) == ("posting_held", "S1-O10250")
         assert isinstance(await desk.run(KEY, ORDER), Stopped), "and the next time as well"
     assert books.references() == ["S1-O10250-2"]
+
+
+async def test_a_generation_that_nobody_posted_bars_the_next_before_a_person(desk: Desk, books: Books) -> None:
+    """It was gone before the restore; with nothing to show, the next would be tried again every hour for ever."""
+    books.book(at_generation(ORDER, 2))
+    all_generations(books)
+    await desk.run(KEY, ORDER)
+    assert await desk.states() == {"S1-O10250/1": "planned", "S1-O10250/2": "posted"}
+    books.stored.clear()
+    await desk.do("UPDATE postings SET state = 'void' WHERE generation = 2")
+    result = await desk.run(KEY, at_generation(ORDER, 3))
+    assert isinstance(result, Stopped), result
+    assert (result.kind, result.key) == ("posting_held", "S1-O10250")
+    await desk.do("UPDATE postings SET state = 'void' WHERE generation = 1")
+    assert isinstance(await desk.run(KEY, at_generation(ORDER, 3)), Applied)

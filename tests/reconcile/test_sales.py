@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from ml_connector.domain.documents import Kind
 from ml_connector.domain.orders import OrderSnapshot
 from ml_connector.planning.families import FAMILIES
 from ml_connector.reconcile.causes import Cause
-from ml_connector.reconcile.names import Named, Names
+from ml_connector.reconcile.names import Named, Names, kind_of
 from tests.planning.store import D, Item, StoreOrder, a_mapping, a_policy, a_refund, an_item, due
 from tests.reconcile.books import Books, causes
 from tests.reconcile.memory import World, an_order
@@ -162,3 +163,18 @@ def test_a_name_is_written_as_it_is_read() -> None:
     assert names.all_written("O", "10250", 10250) == ["BC-S1-10250-I", "BC-S1-10250-O", "BC-S1-10250-L"]
     assert names.written("M", "77", 10250) == "BC-S1-10250-M77"
     assert Names("S1").written("P", "4294967295", 1) == "S1-PZ1Z141Z3"
+
+
+@pytest.mark.parametrize(
+    ("reference", "sales", "kind"),
+    [
+        ("BC-S1-10250-I", True, Kind.SALES_INVOICE),
+        ("BC-S1-10250-O-2", True, Kind.SALES_ORDER),
+        ("BC-S1-10250-R31", True, Kind.CREDIT_MEMO),
+        ("BC-S1-10250-G", True, Kind.PAYMENT),
+        ("S1-O10250", False, Kind.ORDER),
+        ("S1-R31", False, Kind.REFUND),
+    ],
+)
+def test_a_name_tells_which_kind_is_looked_for(reference: str, sales: bool, kind: Kind) -> None:
+    assert kind_of("S1", reference, sales=sales) is kind

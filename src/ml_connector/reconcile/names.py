@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ml_connector.domain.documents import Kind
 from ml_connector.planning.references import serial
 
 SALE = "O"
@@ -11,7 +12,25 @@ _SALES = {"invoice": "I", "order": "O", "delivery": "L"}
 """Letter of what an order becomes in sales style, by policy `sales.document`."""
 _OF_ORDER = "OILSTGD"
 """Letters whose ID is the order's own."""
-_KINDS = "OILPSTGARMD"
+_LEDGER = {
+    "O": Kind.ORDER,
+    "P": Kind.PAYMENT,
+    "S": Kind.PAYMENT,
+    "A": Kind.DEPOSIT_APPLICATION,
+    "R": Kind.REFUND,
+    "M": Kind.REFUND_PAYMENT,
+    "D": Kind.ADJUSTMENT,
+}
+_ITEMISED = {
+    **_LEDGER,
+    "O": Kind.SALES_ORDER,
+    "I": Kind.SALES_INVOICE,
+    "L": Kind.DELIVERY,
+    "T": Kind.PAYMENT,
+    "G": Kind.PAYMENT,
+    "R": Kind.CREDIT_MEMO,
+}
+_KINDS = "".join(_ITEMISED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +88,13 @@ class Names:
     def written(self, kind: str, id: str, order: int) -> str:
         """The first generation, for people."""
         return self.all_written(kind, id, order)[0]
+
+
+def kind_of(tag: str, reference: str, *, sales: bool) -> Kind:
+    """Which kind of document bears this name, as far as a name tells. Where it is none, the kind of a sale."""
+    kinds = _ITEMISED if sales else _LEDGER
+    match = re.match(rf"(?:BC-{re.escape(tag)}-\d+|{re.escape(tag)})-([{_KINDS}])", reference)
+    return kinds.get(match.group(1) if match else SALE, kinds[SALE])
 
 
 def _plain_id(thing: str) -> str:

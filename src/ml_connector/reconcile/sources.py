@@ -7,13 +7,15 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from ml_connector.connectors.base import KnowsItself, ListsDocuments, Lookup, StoredDocument
-from ml_connector.domain.documents import Document, Kind
+from ml_connector.domain.codec import document_from_json
+from ml_connector.domain.documents import Document
 from ml_connector.domain.orders import OrderSnapshot
 from ml_connector.engine import postings, standings
 from ml_connector.engine.evidence import unseen
 from ml_connector.engine.postings import Posting
 from ml_connector.engine.records import Status
 from ml_connector.flows.context import Context, Incapable
+from ml_connector.reconcile.names import kind_of
 from ml_connector.reconcile.values import Known, Owner
 
 FLOW = "orders"
@@ -145,9 +147,24 @@ class ContextSources:
         ledger = self._context.ledger
         found: dict[str, StoredDocument] = {}
         for part in _chunks(sorted(references), ledger.lookup_size):
-            stored = await ledger.find([Lookup(_asked(reference)) for reference in part])
+            asked = await self._asked(part)
+            stored = await ledger.find([Lookup(document) for document in asked])
             found |= {document.number: document for each in stored.values() for document in each}
         return list(found.values())
+
+    async def _asked(self, references: Sequence[str]) -> list[Document]:
+        """What a look-up asks for: our own document where there is one, else one of which only the name and the kind
+        matter; targets keep kinds in places of their own."""
+        bases = [base for reference in references for base in (reference, reference.rpartition("-")[0])]
+        async with self._context.database.connect() as connection:
+            rows = await postings.read(connection, self._integration, bases)
+        ours = {name.written: document_from_json(row.content) for name, row in rows.items()}
+        return [ours.get(reference) or self._named(reference) for reference in references]
+
+    def _named(self, reference: str) -> Document:
+        nothing = date.min
+        kind = kind_of(self._context.policy.reference_tag, reference, sales=self._context.style == "sales")
+        return Document(kind, reference, 1, nothing, nothing, "", "", "", ())
 
     async def require_sight(self) -> None:
         context = self._context
@@ -162,12 +179,6 @@ async def zone_of(context: Context) -> ZoneInfo:
         return ZoneInfo(context.policy.dates_time_zone)
     store = context.store_connector
     return ZoneInfo(await store.time_zone() if isinstance(store, KnowsItself) else "UTC")
-
-
-def _asked(reference: str) -> Document:
-    """A document of which only the name matters: what a look-up asks for."""
-    nothing = date.min
-    return Document(Kind.ORDER, reference, 1, nothing, nothing, "", "", "", ())
 
 
 def _chunks(items: Sequence[str], size: int = _AT_ONCE) -> Iterable[list[str]]:
