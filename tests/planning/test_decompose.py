@@ -341,3 +341,14 @@ def test_a_currency_without_clearing_account_is_unmapped() -> None:
     result = held(plan(captured(StoreOrder().snapshot()), mapping=a_mapping(payment_methods=methods)))
     assert result.key == "payment_method|braintree|credit_card"
     assert due(StoreOrder().snapshot()) > 0
+
+
+@pytest.mark.parametrize(("credit", "certificate"), [("10.005", "0"), ("0", "0.0004")])
+def test_fractions_of_a_cent_in_tenders_unbalance_nothing_and_are_no_line(credit: str, certificate: str) -> None:
+    order = StoreOrder(store_credit=D(credit), gift_certificate=D(certificate))
+    found = entry(order)
+    assert found.balance == 0
+    assert all(line.amount > 0 for line in found.lines)
+    spent = D("10.01") if D(credit) else 0
+    assert of_role([found], "store_credit_liability", "gift_certificate_liability") == spent
+    assert of_role([found], "receivable") == order.snapshot().order.total.inc_tax - spent

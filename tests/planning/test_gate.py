@@ -94,6 +94,13 @@ def test_failed_and_test_transactions_never_count(changes: dict[str, object]) ->
     assert held(plan(snapshot)).code == "awaiting_capture"
 
 
+@pytest.mark.parametrize("amount", ["0", "0.004"])
+def test_a_row_of_nothing_is_no_payment(amount: str) -> None:
+    order = StoreOrder().snapshot()
+    checked = replace(order, transactions=(a_transaction(amount, 1), a_transaction(due(order), 2)))
+    assert references(plan(checked)) == ["S1-O10250", "S1-P90100002"]
+
+
 def test_a_capture_in_another_currency_is_held() -> None:
     snapshot = StoreOrder().snapshot(transactions=(a_transaction("69.05", currency="EUR"),))
     assert held(plan(snapshot)).code == "currency_mismatch"

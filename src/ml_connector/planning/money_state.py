@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Literal
 
 from ml_connector.domain.documents import HoldCode
-from ml_connector.domain.money import ZERO
+from ml_connector.domain.money import ZERO, round_half_up
 from ml_connector.domain.orders import OrderSnapshot, Transaction
 from ml_connector.planning.facts import hold
 
@@ -50,6 +50,8 @@ def captures_of(snapshot: OrderSnapshot) -> tuple[Transaction, ...]:
                     "amount": str(row.amount),
                 },
             )
+    # A row of nothing, such as the check of a card, is no payment.
+    rows = [row for row in rows if round_half_up(row.amount, row.currency) != 0]
     return tuple(sorted(rows, key=lambda row: (row.created, row.id)))
 
 

@@ -95,20 +95,20 @@ def _debits(work: Work, captures: tuple[Transaction, ...], direct: bool) -> list
             else "captured money beyond what is due: the buyer has a credit"
         )
         lines.append(work.customer_line(Role.RECEIVABLE, open_amount, f"Web order {order.id}", why))
-    if order.store_credit_amount != 0:
+    if work.store_credit != 0:
         lines.append(
             work.line(
                 Role.STORE_CREDIT_LIABILITY,
-                work.whole(order.store_credit_amount),
+                work.store_credit,
                 f"Store credit order {order.id}",
                 "store credit spent: the debt to the customer falls",
             )
         )
-    if order.gift_certificate_amount != 0:
+    if work.gift_certificates != 0:
         lines.append(
             work.line(
                 Role.GIFT_CERTIFICATE_LIABILITY,
-                work.whole(order.gift_certificate_amount),
+                work.gift_certificates,
                 f"Gift certificate order {order.id}",
                 "gift certificate redeemed: the debt to its holder falls",
             )

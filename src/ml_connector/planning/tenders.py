@@ -34,10 +34,9 @@ def tenders_kept(work: Work) -> list[Document]:
 
 
 def _of(work: Work) -> tuple[tuple[str, Role, str, Decimal], ...]:
-    order = work.order
     return (
-        ("T", Role.STORE_CREDIT_LIABILITY, "Store credit", work.whole(order.store_credit_amount)),
-        ("G", Role.GIFT_CERTIFICATE_LIABILITY, "Gift certificate", work.whole(order.gift_certificate_amount)),
+        ("T", Role.STORE_CREDIT_LIABILITY, "Store credit", work.store_credit),
+        ("G", Role.GIFT_CERTIFICATE_LIABILITY, "Gift certificate", work.gift_certificates),
     )
 
 

@@ -60,8 +60,15 @@ class Work:
     @cached_property
     def due(self) -> Decimal:
         """What the buyer owes in money: the total without store credit and gift certificates."""
-        order = self.order
-        return self.whole(order.total.inc_tax - order.store_credit_amount - order.gift_certificate_amount)
+        return self.total - self.store_credit - self.gift_certificates
+
+    @cached_property
+    def store_credit(self) -> Decimal:
+        return self.whole(self.order.store_credit_amount)
+
+    @cached_property
+    def gift_certificates(self) -> Decimal:
+        return self.whole(self.order.gift_certificate_amount)
 
     def whole(self, amount: Decimal) -> Decimal:
         return round_half_up(amount, self.currency)
