@@ -122,7 +122,12 @@ class Stage:
         if status != 5:
             paid = replace(paid, refunds=(a_refund("21.65", "1.65", an_item("PRODUCT", 501, 1)),))
         tables = {"customers": {"one_time": "199999", "individual": {}}, **self.listed.mapping}
-        facts = Facts(reference_form=system.reference_form or "short", customer_accounts=dict(accounts or {}))
+        facts = Facts(
+            reference_form=system.reference_form or "short",
+            style="sales" if system.style == "sales" else "journal",
+            family=system.name,
+            customer_accounts=dict(accounts or {}),
+        )
         return documents(plan_order(paid, a_mapping(**tables), a_policy(), facts))
 
     async def with_customer(self) -> tuple[Document, ...]:

@@ -114,10 +114,8 @@ async def _codes(document: Document, data: MasterData, client: B1Client) -> list
         if str(settings.freight[role]) not in await data.expenses():
             words = f"the additional expense {settings.freight[role]} ({role}) does not exist in Business One"
             found.append(Problem("freight", str(settings.freight[role]), words))
-    for line in lines:
-        sold = line.itemised
-        if sold is None or sold.type is not LineType.ITEM:
-            found += account(line.account) if line.account else []
+    for number in dict.fromkeys(line.account for line in lines if line.account):
+        found += account(number)
     return found + await _writable(document, data, client)
 
 

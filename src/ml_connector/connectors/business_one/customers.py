@@ -14,7 +14,7 @@ from ml_connector.connectors.business_one.client import B1Client, chunks, litera
 from ml_connector.connectors.business_one.settings import B1Settings
 from ml_connector.connectors.business_one.tables import EXTERNAL_ID, LENGTHS, cut
 from ml_connector.connectors.business_one.wire import state_code
-from ml_connector.connectors.errors import Conflict, Rejected, Transient, Uncertain
+from ml_connector.connectors.errors import Conflict, Rejected, Transient
 from ml_connector.connectors.gathering import together
 from ml_connector.connectors.odata_values import Row, text_of
 from ml_connector.domain.documents import Document, Party
@@ -181,8 +181,6 @@ async def create(client: B1Client, document: Document, permit: Permit) -> PostRe
             return Refused(error.message, error.code)
         except (Transient, Conflict) as error:
             return Refused(error.message, error.code, transient=True)
-        except Uncertain as error:
-            return Unknown(error.message)
     try:
         code = text_of(part.row, "CardCode")
     except ValueError as error:
@@ -253,5 +251,3 @@ async def update(client: B1Client, document: Document, permit: Permit) -> PostRe
         return Refused(error.message, error.code)
     except (Transient, Conflict) as error:
         return Refused(error.message, error.code, transient=True)
-    except Uncertain as error:
-        return Unknown(error.message)

@@ -83,8 +83,6 @@ async def _refused(find: Find, document: Document, part: Part) -> PostResult:
         return await _settled(find, document, part)
     try:
         raise failure_of(error, document.reference, write=True)
-    except Uncertain as failure:
-        return Unknown(failure.message)
     except (Transient, Conflict) as failure:
         return Refused(failure.message, transient=True, **facts)
     except Rejected as failure:
