@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ml_connector.sandbox.bigcommerce import tables
+from ml_connector.sandbox.bigcommerce import tables, tables_inventory
 from ml_connector.sandbox.bigcommerce.api_orders import FILTERS
 from ml_connector.sandbox.bigcommerce.fields import Field, Table
 from ml_connector.sandbox.bigcommerce.statuses import LABELS
@@ -21,6 +21,7 @@ pytestmark = [
 ]
 ORDERS2, ORDERS3 = "orders.v2.oas2.yml", "orders.v3.yml"
 CUSTOMERS3, CUSTOMERS2, HOOKS = "customers.v3.yml", "customers.v2.yml", "webhooks.v3.yml"
+INVENTORY, LOCATIONS = "inventory.v3.yml", "locations.v3.yml"
 
 REQUESTS: list[tuple[Table, str, str, str]] = [
     (tables.ORDER_POST, ORDERS2, "/orders", "post"),
@@ -38,6 +39,9 @@ REQUESTS: list[tuple[Table, str, str, str]] = [
     (tables.HOOK_POST, HOOKS, "/hooks", "post"),
     (tables.HOOK_PUT, HOOKS, "/hooks/{webhook_id}", "put"),
     (tables.HOOK_ADMIN, HOOKS, "/hooks/admin", "put"),
+    (tables_inventory.ADJUSTMENTS, INVENTORY, "/inventory/adjustments/absolute", "put"),
+    (tables_inventory.ADJUSTMENTS, INVENTORY, "/inventory/adjustments/relative", "post"),
+    (tables_inventory.LOCATION_SETTINGS, INVENTORY, "/inventory/locations/{location_id}/items", "put"),
 ]
 COMPONENTS: list[tuple[Table, str, str]] = [
     (tables.REFUND_BY_QUANTITY, ORDERS3, "QuantityBoundItem"),
@@ -126,6 +130,9 @@ READS = [
     Read("/v3/customers/addresses", CUSTOMERS3, "/customers/addresses"),
     Read("/v2/customer_groups", CUSTOMERS2, "/customer_groups", list_of=True),
     Read("/v3/hooks", HOOKS, "/hooks"),
+    Read("/v3/inventory/items", INVENTORY, "/inventory/items"),
+    Read("/v3/inventory/locations/1/items", INVENTORY, "/inventory/locations/{location_id}/items"),
+    Read("/v3/inventory/locations", LOCATIONS, "/inventory/locations"),
     Read("/v2/store", "store_information.v2.yml", "/store"),
     Read("/v2/time", "store_information.v2.yml", "/time"),
     Read("/v2/currencies", "currencies.v2.yml", "/currencies", list_of=True),
@@ -180,6 +187,7 @@ async def rich_order(shop: Shop) -> int:
     await shop.api("POST", f"/v3/orders/{order_id}/metafields", field)
     hook = {"scope": "store/order/*", "destination": "http://127.0.0.1:9/hook"}
     await shop.api("POST", "/v3/hooks", hook)
+    await shop.control("POST", "/inventory", {"items": [{"sku": "PLATE", "quantity": 5}]})
     return order_id
 
 
@@ -300,6 +308,8 @@ async def test_served_paths_are_those_of_the_contract() -> None:
             (CUSTOMERS3, "/v3"),
             (CUSTOMERS2, "/v2"),
             (HOOKS, "/v3"),
+            (INVENTORY, "/v3"),
+            (LOCATIONS, "/v3"),
         )
         for path, operations in spec.document(name)["paths"].items()
         for method in operations
@@ -315,6 +325,7 @@ async def test_served_paths_are_those_of_the_contract() -> None:
                 "customers",
                 "customer_groups",
                 "hooks",
+                "inventory",
             ):
                 served.add((str(getattr(route, "method", "")), _shape(path)))
     # The link text of an order spells the first so, and the vendor's Python client asks for the second.

@@ -16,6 +16,7 @@ from ml_connector.sandbox.s4hana.odata.fields import EntityType, Field, Service
 from ml_connector.sandbox.s4hana.odata.metadata import metadata
 from ml_connector.sandbox.s4hana.partner_tables import PARTNER_SERVICE
 from ml_connector.sandbox.s4hana.soap_values import NUMBERS, text_facets
+from ml_connector.sandbox.s4hana.stock import MATERIAL_STOCK_SERVICE, PRODUCT_SERVICE
 
 pytestmark = pytest.mark.contract
 
@@ -27,7 +28,11 @@ SERVICES = {
     "API_COMPANYCODE_SRV.edmx": ledger_tables.COMPANY_CODE_SERVICE,
     "API_COSTCENTER_SRV.edmx": ledger_tables.COST_CENTER_SERVICE,
     "API_BUSINESS_PARTNER.edmx": PARTNER_SERVICE,
+    "API_MATERIAL_STOCK_SRV.edmx": MATERIAL_STOCK_SERVICE,
+    "API_PRODUCT_SRV.edmx": PRODUCT_SERVICE,
 }
+READ_ONLY_HERE = {"A_Product"}
+"""The vendor lets products be written; nothing of ours does, and the stand-in refuses it."""
 TYPES = [
     pytest.param(file, each.type, id=f"{each.type.name}") for file, service in SERVICES.items() for each in service.sets
 ]
@@ -188,7 +193,7 @@ def vendor_described(vendor: Any) -> dict[str, Any]:
         "length": int(vendor.get("MaxLength")) if vendor.get("MaxLength") else None,
         "precision": int(vendor.get("Precision")) if decimal else None,
         "scale": int(vendor.get("Scale") or 0) if decimal else None,
-        "shape": vendor.get(f"{SAP}display-format"),
+        "shape": None if vendor.get("Type") == "Edm.Boolean" else vendor.get(f"{SAP}display-format"),
         "writable": vendor.get(f"{SAP}creatable") != "false",
     }
 
@@ -202,6 +207,8 @@ def test_sets_and_what_may_be_done_with_them(specs: Path, file: str) -> None:
         theirs = vendor[each.name]
         assert theirs.get("EntityType").endswith(f".{each.type.name}")
         allowed = tuple(theirs.get(f"{SAP}{name}") != "false" for name in ("creatable", "updatable", "deletable"))
+        if each.name in READ_ONLY_HERE:
+            allowed = (False, False, False)
         assert (each.creatable, each.updatable, each.deletable) == allowed, each.name
     assert next(document.iter("{*}Schema")).get("Namespace") == service.namespace
 

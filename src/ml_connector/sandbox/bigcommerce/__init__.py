@@ -15,6 +15,7 @@ HANDLER_FAULTS = frozenset(
         "hook_deactivated",
         "quota_shrink",
         "clock_skew",
+        "inventory_lost",
     }
 )
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from aiohttp import web
 
-from ml_connector.sandbox.bigcommerce import editing, lifecycle, refunding
+from ml_connector.sandbox.bigcommerce import editing, inventory, lifecycle, refunding
 from ml_connector.sandbox.bigcommerce.api_shipments import ship
 from ml_connector.sandbox.bigcommerce.demo import TO_CANCEL, TO_EDIT
 from ml_connector.sandbox.bigcommerce.errors import ApiError
@@ -44,6 +44,7 @@ class Control:
             web.delete("/accounts/{client_id}", _said(self.remove_account)),
             web.post("/quota", _said(self.eat_quota)),
             web.delete("/products/{product_id}", _said(self.remove_product)),
+            web.post("/inventory", _said(self.put_inventory)),
         ]
 
     def states(self) -> Mapping[str, Callable[[Mapping[str, str]], Sequence[Any]]]:
@@ -62,6 +63,13 @@ class Control:
             "vocabulary": lambda query: [
                 {**vocabulary(), "customers": [{"id": c["id"], "email": c["email"]} for c in store.customers.values()]}
             ],
+            "inventory": self.inventory,
+            "stock_writes": lambda query: [
+                {"sku": each.sku, "location_id": each.location_id, "quantity": each.quantity}
+                for each in store.inventory.applied
+                if query.get("sku") in (None, each.sku)
+            ],
+            "oversold": lambda query: list(store.inventory.oversold),
             "jobs": lambda query: [{"pending": store.pending_jobs, "deliveries": self.standin.sender.waiting}],
         }
 
@@ -209,6 +217,20 @@ class Control:
         if self.store.products.pop(product_id, None) is None:
             raise ApiError(404, f"no product {product_id}")
         return {"product_id": product_id}
+
+    async def put_inventory(self, request: web.Request) -> Any:
+        """The merchant counts: `items` ({sku, quantity, location_id, tracked_by}) and `locations`, at once."""
+        body = cast("Doc", await read_json(request))
+        return {"items": inventory.put(self.store.inventory, body, self.standin.product_of)}
+
+    def inventory(self, query: Mapping[str, str]) -> Sequence[Any]:
+        """Quantities by location and SKU; `sku` asks for one."""
+        stock = self.store.inventory
+        return [
+            {"location_id": place, "sku": sku, "on_hand": level.on_hand, "available": level.available}
+            for (place, sku), level in stock.levels.items()
+            if query.get("sku") in (None, sku)
+        ]
 
     async def eat_quota(self, request: web.Request) -> Any:
         """Another app uses requests of the present window."""

@@ -17,7 +17,8 @@ _PENDING = ("capture pending", "void pending")
 
 
 def order_event(store: Store, stored: StoredOrder, what: str, **more: Any) -> None:
-    """Announce `store/order/<what>` and its channel-specific twin, whose data has another key."""
+    """Announce `store/order/<what>` and its channel-specific twin, whose data has another key; stock follows."""
+    store.inventory.follow(stored.id, int(stored.order["status_id"]), stored.products)
     store.on_event(f"store/order/{what}", {"type": "order", "id": stored.id, **more})
     channel = stored.order.get("channel_id") or 1
     store.on_event(f"store/channel/{channel}/order/{what}", {"order_id": stored.id, **more})

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from ml_connector.sandbox.bigcommerce import (
     api_customers,
+    api_inventory,
     api_metafields,
     api_order_writes,
     api_orders,
@@ -20,7 +21,13 @@ from ml_connector.sandbox.bigcommerce.web import Call, Door, Handler
 ORDERS, TRANSACTIONS, CUSTOMERS = "store_v2_orders", "store_v2_transactions", "store_v2_customers"
 PRODUCTS, INFORMATION = "store_v2_products", "store_v2_information"
 CHANNELS = "store_channel_settings"
-ALL_SCOPES = frozenset({"store_v2_default", ORDERS, TRANSACTIONS, CUSTOMERS, PRODUCTS, INFORMATION, CHANNELS})
+INVENTORY, LOCATIONS = "store_inventory", "store_locations"
+ALL_SCOPES = frozenset(
+    {
+        *("store_v2_default", ORDERS, TRANSACTIONS, CUSTOMERS, PRODUCTS, INFORMATION, CHANNELS),
+        *(INVENTORY, LOCATIONS),
+    }
+)
 
 
 class Route(NamedTuple):
@@ -36,7 +43,7 @@ _MONEY = (ORDERS, TRANSACTIONS)
 
 def _table(hooks: HookApi) -> list[Route]:
     o, p, s, m, c = api_orders, api_payments, api_shipments, api_metafields, api_customers
-    w, i = api_order_writes, api_store
+    w, i, n = api_order_writes, api_store, api_inventory
     order = "/v2/orders/{order_id}"
     paid = "/v3/orders/{order_id}"
     fields = f"{paid}/metafields"
@@ -114,6 +121,12 @@ def _table(hooks: HookApi) -> list[Route]:
         Route("GET", "/v3/catalog/categories", i.list_categories, (PRODUCTS,), 40),
         Route("GET", "/v3/catalog/trees/categories", i.list_categories, (PRODUCTS,), 40),
         Route("GET", "/v3/catalog/brands", i.list_brands, (PRODUCTS,)),
+        Route("GET", "/v3/inventory/locations", n.list_locations, (LOCATIONS,), 50),
+        Route("GET", "/v3/inventory/items", n.list_items, (INVENTORY,)),
+        Route("GET", "/v3/inventory/locations/{location_id}/items", n.list_location_items, (INVENTORY,)),
+        Route("PUT", "/v3/inventory/locations/{location_id}/items", n.set_location_items, (INVENTORY,)),
+        Route("PUT", "/v3/inventory/adjustments/absolute", n.set_absolute, (INVENTORY,)),
+        Route("POST", "/v3/inventory/adjustments/relative", n.change_relative, (INVENTORY,)),
     ]
 
 

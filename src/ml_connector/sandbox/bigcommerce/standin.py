@@ -27,6 +27,8 @@ ACCOUNT = Account("sandbox-access-token-0001", "sandboxclient0001", "9f2c7d1e4b8
 DEFAULT_CUSTOMERS = 20
 _STORE_KEYS = ("timezone", "currency", "decimal_places", "is_price_entered_with_tax")
 DAY_S = 86_400
+FIRST_MADE = 100_000
+"""Products that are made for a SKU have higher numbers."""
 
 
 @dataclass(slots=True)
@@ -41,6 +43,7 @@ class StandIn:
     people: list[Buyer] = field(default_factory=list[Buyer])
     tags: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _by_sku: dict[str, int] = field(default_factory=dict[str, int])
 
     async def start(self) -> None:
         self.environment.spawn(self.sender.run())
@@ -75,6 +78,7 @@ class StandIn:
         self.book.exceptions_at.clear()
         self.book.emails.clear()
         self.people.clear()
+        self._by_sku.clear()
 
     def on_fault(self, call: Call) -> None:
         """Faults that act on the store whenever a request meets their rule."""
@@ -96,7 +100,21 @@ class StandIn:
         stored = self.store.add_order(snapshot, modified=modified)
         if webhooks:
             lifecycle.announce(self.store, stored)
+        self.store.inventory.follow(stored.id, int(stored.order["status_id"]), stored.products)
         return stored
+
+    def product_of(self, sku: str) -> tuple[int, int]:
+        """Product and base variant of a SKU; a product is made where none has it."""
+        if len(self._by_sku) != len(self.store.products):
+            self._by_sku = {each["sku"] or f"#{number}": number for number, each in self.store.products.items()}
+        found = self._by_sku.get(sku)
+        if found is None:
+            found = FIRST_MADE + self.store.number("product")
+            self.store.products[found] = _product(found, sku, sku, "10.00", 0, [], "physical")
+            self._by_sku[sku] = found
+        product = self.store.products[found]
+        product["inventory_tracking"] = "product"
+        return found, int(product["base_variant_id"])
 
     def _apply_store(self, given: Mapping[str, Any] | None) -> None:
         for key in _STORE_KEYS:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ml_connector.sandbox.bigcommerce.dates import parse_date, rfc2822
+from ml_connector.sandbox.bigcommerce.inventory import Inventory
 from ml_connector.sandbox.core.clock import Clock
 
 Doc = dict[str, Any]
@@ -85,6 +86,8 @@ class Settings:
     transactions_bump_modified: bool = True
     refunds_bump_modified: bool = True
     metafields_bump_modified: bool = False
+    inventory_delay_s: float = 0.0
+    inventory_sku_names_variants: bool = False
 
 
 @dataclass(slots=True)
@@ -105,6 +108,7 @@ class Store:
     categories: dict[int, Doc] = field(default_factory=dict[int, Doc])
     brands: dict[int, Doc] = field(default_factory=dict[int, Doc])
     emails: dict[str, int] = field(default_factory=dict[str, int])
+    inventory: Inventory = field(default_factory=Inventory)
     on_event: Callable[[str, Doc], None] = lambda scope, data: None
     _sequences: dict[str, int] = field(default_factory=dict[str, int])
     _jobs: list[tuple[float, int, Callable[[], None]]] = field(

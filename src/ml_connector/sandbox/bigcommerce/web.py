@@ -101,9 +101,9 @@ def v3(data: Any, meta: Doc | None = None, status: int = 200) -> web.Response:
     return answer({"data": data, "meta": meta or {}}, status)
 
 
-def v3_page(call: Call, rows: Sequence[Any], render: Callable[[Any], Any]) -> web.Response:
+def v3_page(call: Call, rows: Sequence[Any], render: Callable[[Any], Any], *, most: int = MAX_LIMIT) -> web.Response:
     """The page that the query asks for, with its pagination block."""
-    page, limit = paging(call)
+    page, limit = paging(call, most=most)
     shown = rows[(page - 1) * limit : page * limit]
     total_pages = -(-len(rows) // limit)
     links: Doc = {"current": _link(call, page)}

@@ -51,13 +51,15 @@ def state_readers(stand_in: S4Hana) -> Mapping[str, StateReader]:
             for each in stand_in.master.profit_centers.values()
         ],
         "company_codes": lambda query: [asdict(each) for each in stand_in.master.companies.values()],
+        "stock": lambda query: stand_in.stock.shown(query.get("material")),
         "settings": lambda query: [stand_in.settings.model_dump(mode="json")],
         "access": lambda query: [{"user_locked": stand_in.access.locked, "sessions": stand_in.access.sessions()}],
     }
 
 
 def control_routes(stand_in: S4Hana) -> list[web.AbstractRouteDef]:
-    """``POST /documents/<company>/<year>/<number>/clear|reset_clearing|delete|shift`` (``{"amount"}``),
+    """``POST /stock`` (``{"materials": [{"material", "plant", "location", "quantity", "status", ...}]}``),
+    ``POST /documents/<company>/<year>/<number>/clear|reset_clearing|delete|shift`` (``{"amount"}``),
     ``POST /revoke_tokens``,
     ``POST /drop_sessions``, ``POST /exhaust`` (``{"company", "year", "range"}``); ``POST /lose_sessions``,
     ``POST /withdraw`` and ``POST /tamper`` as ``core.system`` says."""
@@ -80,6 +82,9 @@ def control_routes(stand_in: S4Hana) -> list[web.AbstractRouteDef]:
                 return refusal(f"no deed {other}: clear, reset_clearing, delete or shift", 404)
         stand_in.ledger.touched()
         return answer(entry.shown())
+
+    async def stock(request: web.Request) -> web.Response:
+        return answer({"rows": stand_in.stock.put(await read_json(request), stand_in.clock.time_s())})
 
     async def revoke_tokens(request: web.Request) -> web.Response:
         stand_in.access.revoke_tokens()
@@ -116,6 +121,7 @@ def control_routes(stand_in: S4Hana) -> list[web.AbstractRouteDef]:
 
     return [
         web.post("/documents/{company}/{year}/{number}/{deed}", document),
+        web.post("/stock", stock),
         web.post("/revoke_tokens", revoke_tokens),
         web.post("/drop_sessions", drop_sessions),
         web.post("/exhaust", exhaust),

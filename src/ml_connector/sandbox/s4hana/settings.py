@@ -13,6 +13,8 @@ RIGHTS = {
     "SAP_COM_0008": ("SAP_COM_0008",),
     "SAP_COM_0303": ("SAP_COM_0303",),
     "SAP_COM_0087": ("SAP_COM_0084", "SAP_COM_0087"),
+    "SAP_COM_0009": ("SAP_COM_0009",),
+    "SAP_COM_0164": ("SAP_COM_0164",),
 }
 """Communication scenarios, each with those that give the same."""
 ALL_SCENARIOS = tuple(sorted(scenario for same in RIGHTS.values() for scenario in same))

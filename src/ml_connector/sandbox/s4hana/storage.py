@@ -15,6 +15,7 @@ from ml_connector.sandbox.s4hana.master import CONTROLLING_AREA, Center, GLAccou
 from ml_connector.sandbox.s4hana.odata.fields import EntitySet, Row
 from ml_connector.sandbox.s4hana.odata.filters import begins
 from ml_connector.sandbox.s4hana.partners import Partners
+from ml_connector.sandbox.s4hana.stock import Stock
 
 LANGUAGES = ("EN", "DE")
 
@@ -26,13 +27,14 @@ class SystemStorage:
     ledger: Ledger
     master: MasterData
     partners: Partners
+    stock: Stock
     time_s: Callable[[], float]
     master_version: int = 0
     """Changes with every seed."""
 
     @property
     def version(self) -> int:
-        return self.ledger.version + self.partners.version + self.master_version
+        return self.ledger.version + self.partners.version + self.stock.version + self.master_version
 
     def transaction(self) -> AbstractContextManager[None]:
         return self.partners.transaction()
@@ -45,6 +47,8 @@ class SystemStorage:
             references = {name: wanted for name, wanted in values.items() if name == "DocumentReferenceID"}
             lag_s = float(faults.get("stale_lookup", {}).get("lag_s", 0))
             return cube_rows(self.ledger, self.master, {**whole, **references}, self.time_s() - lag_s)
+        if set_name in self.stock.sets:
+            return self.stock.rows(set_name, whole)
         if (maker := LEDGER_SETS.get(set_name)) is not None:
             return maker(self.master)
         return self.partners.rows(set_name, whole)

@@ -41,6 +41,7 @@ from ml_connector.sandbox.s4hana.soap import (
     write_confirmation,
     write_fault,
 )
+from ml_connector.sandbox.s4hana.stock import MATERIAL_STOCK_SERVICE, PRODUCT_SERVICE, Stock
 from ml_connector.sandbox.s4hana.storage import SystemStorage
 
 SOAP_PATH = "/sap/bc/srt/scs_ext/sap/journalentrycreaterequestconfi"
@@ -52,6 +53,8 @@ SERVICES = (
     tables.COST_CENTER_SERVICE,
     tables.PROFIT_CENTER_SERVICE,
     PARTNER_SERVICE,
+    MATERIAL_STOCK_SERVICE,
+    PRODUCT_SERVICE,
 )
 HANDLER_FAULTS = frozenset(
     {
@@ -69,6 +72,7 @@ class S4Hana:
     settings: Settings = field(default_factory=Settings)
     ledger: Ledger = field(default_factory=Ledger)
     master: MasterData = field(default_factory=default_master_data)
+    stock: Stock = field(default_factory=Stock)
 
     def __post_init__(self) -> None:
         self.clock = self.environment.clock
@@ -80,7 +84,7 @@ class S4Hana:
         draw = random.Random(f"{self.environment.seed}/s4hana/partners")
         self.partners = Partners(self.master, self.settings, self.clock.now, draw)
         self.books = Books(self.ledger, self.master, self.partners, self.settings, self.clock.now, self.clock.time_s)
-        self.storage = SystemStorage(self.ledger, self.master, self.partners, self.clock.time_s)
+        self.storage = SystemStorage(self.ledger, self.master, self.partners, self.stock, self.clock.time_s)
         self.odata = ODataServer(
             SERVICES,
             self.storage,
@@ -113,6 +117,7 @@ class S4Hana:
 
     async def reset(self) -> None:
         self.settings, self.ledger, self.master = Settings(), Ledger(), default_master_data()
+        self.stock = Stock()
         self.access.reset()
         self._build()
 
