@@ -55,6 +55,7 @@ class OrderLine:
     discounts: tuple[AppliedDiscount, ...] = ()
     parent_line_id: int | None = None
     quantity_refunded: int = 0
+    quantity_shipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,9 +39,16 @@ async def test_everything_is_well(shop: Shop) -> None:
 )
 async def test_a_missing_right_is_named(shop: Shop, missing: str, name: str, title: str) -> None:
     checks = await checks_of(shop, *(scope for scope in SCOPES if scope != missing))
-    refused = [check.name for check in checks.values() if check.kind == "right" and not check.ok]
+    refused = [check.name for check in checks.values() if check.kind == "right" and check.needed and not check.ok]
     assert refused == [name]
     assert title in checks[name].fix
+
+
+async def test_rights_of_stock_are_named_and_not_needed_by_everybody(shop: Shop) -> None:
+    checks = await checks_of(shop, *SCOPES, "store_inventory")
+    assert checks["stock"].ok
+    assert (checks["locations"].ok, checks["locations"].needed) == (False, False)
+    assert "Store locations" in checks["locations"].fix
 
 
 async def test_categories_are_a_right_only_where_they_are_read(shop: Shop) -> None:

@@ -44,6 +44,7 @@ from ml_connector.connectors.base.services import (
     effective,
     in_background,
 )
+from ml_connector.connectors.base.stock import ReadsStock, WritesStock
 from ml_connector.connectors.base.store import (
     Change,
     ChangePage,
@@ -97,6 +98,7 @@ __all__ = [
     "ReadsChart",
     "ReadsCustomers",
     "ReadsOrders",
+    "ReadsStock",
     "ReceivesWebhooks",
     "Refused",
     "Services",
@@ -113,6 +115,7 @@ __all__ = [
     "Trace",
     "Unknown",
     "WritesBack",
+    "WritesStock",
     "effective",
     "in_background",
 ]

@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, cast
 
-from ml_connector.connectors.base import FreePermit, Priority, Quota, Services
+from ml_connector.connectors.base import FreePermit, Permit, Priority, Quota, Services
 from ml_connector.connectors.bigcommerce.answers import SYSTEM, failure, quota_from, wait_s
 from ml_connector.connectors.bigcommerce.wire_fields import number_in
 from ml_connector.connectors.errors import Transient, Uncertain
@@ -85,17 +85,19 @@ class Client:
                 return found
             page += 1
 
-    async def v3_pages(self, path: str, params: Query | None = None) -> AsyncIterator[Sequence[Json]]:
+    async def v3_pages(
+        self, path: str, params: Query | None = None, *, limit: int = LARGEST_PAGE, priority: Priority = "orders"
+    ) -> AsyncIterator[Sequence[Json]]:
         """The pages of a v3 list, until one is short or empty by its own count (totals are known to be wrong)."""
         page = 1
         before: Sequence[Json] = ()
         while True:
-            told = await self.get(path, {**(params or {}), "page": page, "limit": LARGEST_PAGE})
+            told = await self.get(path, {**(params or {}), "page": page, "limit": limit}, priority=priority)
             rows = self.data(told, path)
             if not rows or rows == before:  # the end, or a server that ignores `page`
                 return
             yield rows
-            if len(rows) < per_page_of(told):
+            if len(rows) < per_page_of(told, limit):
                 return
             page, before = page + 1, rows
 
@@ -105,8 +107,11 @@ class Client:
 
     # ------------------------------------------------------------------ writes
 
-    async def put_absolute(self, method: str, path: str, body: Json) -> Response:
-        """A write of an absolute value, which may be repeated: an unknown outcome is `Transient`.
+    async def put_absolute(
+        self, method: str, path: str, body: Json, *, permit: Permit | None = None, priority: Priority = "orders"
+    ) -> Response:
+        """A write of an absolute value, which may be repeated: an unknown outcome is `Transient`. `permit`: where an
+        older value must not come after a newer one.
 
         409 is returned, as the caller knows what exists already; other refusals are raised.
         """
@@ -116,7 +121,8 @@ class Client:
                 self._root + path,
                 headers={**_BODY_HEADERS, **self._token},
                 body=json.dumps(body, ensure_ascii=False).encode(),
-                permit=FreePermit(),
+                permit=permit or FreePermit(),
+                priority=priority,
             )
         except Uncertain as error:
             raise Transient(
@@ -207,10 +213,10 @@ def object_of(told: Any) -> Json:
     return cast(Json, told) if isinstance(told, dict) else {}
 
 
-def per_page_of(told: Any) -> int:
+def per_page_of(told: Any, otherwise: int = LARGEST_PAGE) -> int:
     """How many rows the server puts into a page, by its own word."""
     per_page = paging_of(told).get("per_page")
-    return per_page if isinstance(per_page, int) and per_page > 0 else LARGEST_PAGE
+    return per_page if isinstance(per_page, int) and per_page > 0 else otherwise
 
 
 def paging_of(told: Any) -> Json:

@@ -1,31 +1,35 @@
 """A BigCommerce store as capabilities: canonical types in, canonical types out."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from ml_connector.connectors.base import ChangePage, Check, Delivery, Services, Settings
+from ml_connector.connectors.base import ChangePage, Check, Delivery, Permit, Services, Settings, Timing
 from ml_connector.connectors.bigcommerce import changes, customers, health, hooks, notes, webhooks
 from ml_connector.connectors.bigcommerce.answers import SYSTEM
 from ml_connector.connectors.bigcommerce.client import Client, host_of
 from ml_connector.connectors.bigcommerce.facts import StoreFacts
+from ml_connector.connectors.bigcommerce.inventory import WRITTEN_AT_ONCE, InventoryApi
 from ml_connector.connectors.bigcommerce.orders import OrderReader
 from ml_connector.connectors.bigcommerce.settings import StoreSettings, store_settings, tls_settings
 from ml_connector.connectors.bigcommerce.wire import store_from
 from ml_connector.connectors.http import HttpSession, Timeouts
 from ml_connector.domain.customers import Customer, CustomerGroup
 from ml_connector.domain.orders import OrderSnapshot
+from ml_connector.domain.stock import Level, StoreLocation, StoreStock
 
 _TIMEOUTS = Timeouts(connect_s=10, read_s=60, write_s=60)
 
 
 class BigCommerce:
-    """Pings, ReadsOrders, ReadsCustomers, ReceivesWebhooks, WritesBack of one store."""
+    """Pings, ReadsOrders, ReadsCustomers, ReceivesWebhooks, WritesBack, WritesStock of one store."""
 
     def __init__(self, client: Client, settings: StoreSettings) -> None:
         self._client = client
         self._settings = settings
         self._facts = StoreFacts(client, settings.store_hash)
         self._orders = OrderReader(client, self._facts, settings)
+        self._inventory = InventoryApi(client)
 
     async def close(self) -> None:
         await self._client.close()
@@ -81,6 +85,32 @@ class BigCommerce:
         """Reference -> ERP number beside the order; nothing when `write_back` is off."""
         await notes.note_documents(self._client, self._settings, order_key, numbers)
 
+    # ------------------------------------------------------------------ stock
+
+    @property
+    def stock_timing(self) -> Timing:
+        return self._settings.stock_timing
+
+    @property
+    def stock_write_size(self) -> int:
+        return WRITTEN_AT_ONCE
+
+    async def locations(self) -> Sequence[StoreLocation]:
+        """Every location, also those that are switched off."""
+        return await self._inventory.locations()
+
+    async def quantities(self, skus: Collection[str], locations: Collection[int]) -> Mapping[str, StoreStock]:
+        """On hand by SKU; a SKU whose stock the store does not track is absent."""
+        return await self._inventory.quantities(skus, locations)
+
+    def all_quantities(self, locations: Collection[int]) -> AsyncIterator[Sequence[StoreStock]]:
+        """Every item that the store tracks, a thousand to a page."""
+        return self._inventory.all_quantities(locations)
+
+    async def set_quantities(self, levels: Sequence[Level], permit: Permit, *, reason: str) -> None:
+        """One absolute adjustment. See `inventory`."""
+        await self._inventory.set_quantities(levels, permit, reason=reason)
+
 
 def connect(given: Settings, services: Services) -> BigCommerce:
     """A connection; nothing is called yet. Raises `ValueError` naming the setting that cannot be used."""
@@ -89,7 +119,7 @@ def connect(given: Settings, services: Services) -> BigCommerce:
     http = HttpSession(
         host_of(given.base_url),
         services=services,
-        timeouts=_TIMEOUTS,
+        timeouts=replace(_TIMEOUTS, write_s=min(_TIMEOUTS.write_s, settings.stock_timing.t_s)),
         tls=tls_settings(given),
         proxy=str(proxy) if proxy else None,
         sandbox=given.sandbox,

@@ -29,6 +29,7 @@ class Probe:
     scope: str
     path: str
     known: tuple[int, ...] = (200, 204)
+    needed: bool = True
 
 
 PROBES: tuple[Probe, ...] = (
@@ -37,6 +38,10 @@ PROBES: tuple[Probe, ...] = (
     Probe("transactions", "Order transactions: read-only", "/v3/orders/{order}/transactions", (200, 204, 404)),
     Probe("refunds", "Orders: modify", "/v3/orders/payment_actions/refunds?limit=1"),
     Probe("customers", "Customers: read-only", "/v3/customers?limit=1"),
+)
+STOCK: tuple[Probe, ...] = (
+    Probe("stock", "Store inventory: modify (for the flow `stock`)", "/v3/inventory/items?limit=1", needed=False),
+    Probe("locations", "Store locations: read-only (for the flow `stock`)", "/v3/inventory/locations", needed=False),
 )
 CATEGORIES = Probe("product categories", "Products: read-only", "/v3/catalog/products?limit=1")
 
@@ -48,7 +53,7 @@ async def ping(client: Client, settings: StoreSettings) -> Sequence[Check]:
         return first
     checks = list(first)
     order = await _an_order(client)
-    for probe in (*PROBES, *((CATEGORIES,) if settings.read_categories else ())):
+    for probe in (*PROBES, *STOCK, *((CATEGORIES,) if settings.read_categories else ())):
         checks += await _said(lambda probe=probe: _right(client, probe, order))
     checks += await _said(lambda: _hooks(client))
     checks += [_secret(settings), *_scheme(settings), *_write_back(settings), *_b2b(settings)]
@@ -98,11 +103,11 @@ async def _right(client: Client, probe: Probe, order: int) -> Sequence[Check]:
     path = probe.path.format(order=order)
     answer = await client.probe(path)
     if answer.status in probe.known:
-        return (Check(probe.name, ok=True, message="can be read", kind="right"),)
+        return (Check(probe.name, ok=True, message="can be read", kind="right", needed=probe.needed),)
     refused = _error(answer, path)
     fix = f"Needs the scope {probe.scope}. {_NEW_ACCOUNT}" if answer.status in (401, 403) else "Try again later."
     kind = "right" if answer.status in (401, 403) else "connection"
-    return (Check(probe.name, ok=False, message=str(refused), fix=fix, kind=kind),)
+    return (Check(probe.name, ok=False, message=str(refused), fix=fix, kind=kind, needed=probe.needed),)
 
 
 async def _hooks(client: Client) -> Sequence[Check]:

@@ -1,13 +1,16 @@
 """What a BigCommerce connection is configured with, typed, and the form fields that ask for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, cast, get_args
 
-from ml_connector.connectors.base import Field, Settings
+from ml_connector.connectors.base import Field, Settings, Timing
 from ml_connector.connectors.tls import TlsSettings
 
 LONGEST_NAME = 64
+STOCK_TIMING = Timing(p_s=10, t_s=60, l_s=60, v_s=15)
+"""An accepted adjustment shows within seconds; one whose answer was lost takes effect within a minute. Both figures are
+ours: the store promises none ("Inventory", Adjustments)."""
 
 WebhookScheme = Literal["standard", "secret_header", "x-bc-signature"]
 
@@ -100,6 +103,7 @@ class StoreSettings:
     metafield_namespace: str = "ml_connector"
     metafield_key: str = "erp_documents"
     sandbox: bool = False
+    stock_timing: Timing = STOCK_TIMING
 
 
 def store_settings(given: Settings) -> StoreSettings:
@@ -127,7 +131,15 @@ def store_settings(given: Settings) -> StoreSettings:
         metafield_namespace=_short_text(given, "metafield_namespace") or "ml_connector",
         metafield_key=_short_text(given, "metafield_key") or "erp_documents",
         sandbox=given.sandbox,
+        stock_timing=_stock_timing(given),
     )
+
+
+def _stock_timing(given: Settings) -> Timing:
+    """Shorter in a sandbox only, by the connection's `timing` group."""
+    group = given.settings.get("timing")
+    told = cast(Mapping[str, object], group if isinstance(group, Mapping) and given.sandbox else {})
+    return replace(STOCK_TIMING, **{name: float(str(value)) for name, value in told.items() if value is not None})
 
 
 def tls_settings(given: Settings) -> TlsSettings:

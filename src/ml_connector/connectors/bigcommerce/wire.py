@@ -206,6 +206,7 @@ def _line(row: wire.ProductRow) -> OrderLine:
         ),
         parent_line_id=row.parent_order_product_id or None,
         quantity_refunded=row.quantity_refunded,
+        quantity_shipped=row.quantity_shipped,
     )
 
 

@@ -112,6 +112,7 @@ class ProductRow(Payload):
     type: Text = "physical"
     quantity: Whole
     quantity_refunded: Whole = 0
+    quantity_shipped: Whole = 0
     price_ex_tax: Amount = ZERO
     total_ex_tax: RequiredAmount
     total_inc_tax: RequiredAmount

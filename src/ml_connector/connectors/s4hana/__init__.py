@@ -81,6 +81,12 @@ FIELDS = (
     ),
     Field("odata_root", "Path of the OData services", default="/sap/opu/odata/sap", required=False),
     Field("master_data_lifetime_s", "Seconds that master data is kept", default=900, type="integer", required=False),
+    Field(
+        "discontinued_statuses",
+        "Cross-plant statuses of products that are no longer sold",
+        "Separated by blanks, e.g. 'Z1 Z2'. The store then offers none of them.",
+        required=False,
+    ),
     Field("allow_private", "Address in a private network", default=False, type="boolean", required=False),
     Field("user", "Communication user", secret=True, required=False),
     Field("password", "Password of the communication user", secret=True, required=False),

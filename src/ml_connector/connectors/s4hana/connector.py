@@ -1,6 +1,6 @@
 """S/4HANA as a ledger: find, post and check documents, list them, read the chart, ping."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -32,7 +32,7 @@ from ml_connector.connectors.http import Response
 from ml_connector.connectors.odata import AgainPermit, readable
 from ml_connector.connectors.odata_errors import error_of
 from ml_connector.connectors.odata_values import all_of, day, equals, starts_with
-from ml_connector.connectors.s4hana import customers
+from ml_connector.connectors.s4hana import customers, stock
 from ml_connector.connectors.s4hana.answers import ALREADY_REVERSED, confirmations, not_executed, results
 from ml_connector.connectors.s4hana.client import SYSTEM, S4Client
 from ml_connector.connectors.s4hana.master_data import MasterData, problems
@@ -55,6 +55,7 @@ from ml_connector.connectors.s4hana.wire import message_id, request_body
 from ml_connector.connectors.soap import Fault, FieldError, body_of
 from ml_connector.domain.documents import Document, Kind
 from ml_connector.domain.mapping import Unmapped
+from ml_connector.domain.stock import ItemStock
 
 POSTING_SCENARIO = "SAP_COM_0002"
 LOOKUP_PAGE = 5000
@@ -168,6 +169,20 @@ class S4Connector:
 
     async def dimensions(self) -> Sequence[LedgerDimension]:
         return [*(await self._master.profit_centers() or ()), *await self._master.cost_centers()]
+
+    # -------------------------------------------------------------- stock
+
+    @property
+    def stock_lag_s(self) -> float:
+        return self._settings.timing.v_s
+
+    async def stock(self, items: Collection[str], warehouses: Collection[str]) -> Mapping[str, ItemStock]:
+        """Unrestricted physical stock of these products; see `stock`."""
+        return await stock.stock(self._client, items, warehouses)
+
+    def all_stock(self, warehouses: Collection[str]) -> AsyncIterator[Sequence[ItemStock]]:
+        """Every product, a page of stock rows at a time."""
+        return stock.all_stock(self._client, warehouses)
 
     # -------------------------------------------------------------- posting
 

@@ -8,7 +8,7 @@ from typing import Any
 from ml_connector.connectors.base import Check
 from ml_connector.connectors.errors import ConnectorError, Unauthorized, Unreachable, UnsafeAddress
 from ml_connector.connectors.odata_values import all_of, equals
-from ml_connector.connectors.s4hana import customers, master_data
+from ml_connector.connectors.s4hana import customers, master_data, stock
 from ml_connector.connectors.s4hana.client import S4Client
 from ml_connector.connectors.s4hana.master_data import MasterData
 from ml_connector.connectors.s4hana.stored import CUBE, CUBE_SCENARIO, CUBE_SET, ORDER_BY, REFERENCE, SELECT
@@ -67,6 +67,13 @@ async def ping(client: S4Client, data: MasterData, youngest: Document | None) ->
             "BusinessPartner",
             "create and update customers",
             needed=False,
+        ),
+        *(
+            lambda each=each: _set(client, *each, "read stock for the flow `stock`", needed=False)
+            for each in (
+                (stock.STOCK, stock.STOCK_SCENARIO, stock.STOCK_SET, ",".join(stock.STOCK_KEYS)),
+                (stock.PRODUCT, stock.PRODUCT_SCENARIO, stock.PRODUCT_SET, "Product"),
+            )
         ),
         lambda: _company(client, data),
     )

@@ -75,6 +75,7 @@ class S4Settings:
     proxy: str | None = None
     allow_private: bool = False
     sandbox: bool = False
+    discontinued_statuses: frozenset[str] = frozenset()
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -128,6 +129,9 @@ def read_settings(settings: Settings) -> S4Settings:
         proxy=str(given.get("proxy") or "") or None,
         allow_private=given.get("allow_private") is True,
         sandbox=settings.sandbox,
+        discontinued_statuses=frozenset(
+            filter(None, _text(given, "discontinued_statuses", "").replace(",", " ").split())
+        ),
     )
 
 
