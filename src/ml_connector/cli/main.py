@@ -32,6 +32,7 @@ COMMANDS: dict[str, Command] = {
     "plan": Command("plan", "Show the documents that orders would make, without posting."),
     "sync": Command("sync", "Bring orders in now: by number, or a window of days (backfill)."),
     "status": Command("status", "What waits, what is held and why, what is done."),
+    "stock": Command("stock", "How fresh each SKU's stock is, what drifted, what the oversell guard did."),
     "replay": Command("replay", "Run records again, whatever their status; the only way out of dead."),
     "release": Command("release", "End holds of one kind."),
     "decide": Command("decide", "Say what is true of a held document, after looking at it in the ERP."),

@@ -11,6 +11,7 @@ from ml_connector.cli.run import run
 from ml_connector.connectors.base import Timing
 from ml_connector.engine import gate
 from ml_connector.engine.status import depths, hold_groups, open_postings, troubles
+from ml_connector.engine.stock_status import summaries
 from ml_connector.reconcile.results import last_results
 
 DIFFERENT_WORDS = 10
@@ -83,6 +84,12 @@ async def _show(out: Output, home: Opened) -> int:
         ("integration", "state", "documents", "oldest sent", "known by"),
         [(names.get(o.integration, o.integration), o.state, o.count, o.oldest_sent_at, o.known_by) for o in unknown],
     )
+    shelves = await summaries(home.database)
+    out.table(
+        "Stock",
+        ("integration", "SKUs", "oldest figure", "too old", "drifted"),
+        [(names.get(s.integration, s.integration), s.skus, f"{s.oldest_s:.0f} s", s.stale, s.drifted) for s in shelves],
+    )
     nights = await last_results(home.database)
     out.table(
         "Last nightly reconciliation",
@@ -103,6 +110,7 @@ async def _show(out: Output, home: Opened) -> int:
             "flows": [_named(names, asdict(flow)) for flow in flows],
             "held": [_named(names, asdict(hold)) for hold in holds],
             "failing": [_named(names, asdict(trouble)) for trouble in bad],
+            "stock": [_named(names, asdict(each)) for each in shelves],
             "reconciled": [_named(names, asdict(night)) for night in nights],
             "uncertain": [_named(names, asdict(each)) for each in unknown],
         }

@@ -123,8 +123,8 @@ class ReconcileEntry(Part):
 
 NIGHTLY = ReconcileEntry()
 
-FLOWS = ("orders", "customers")
-Flow = Literal["orders", "customers"]
+FLOWS = ("orders", "customers", "stock")
+Flow = Literal["orders", "customers", "stock"]
 
 
 class IntegrationEntry(Part):

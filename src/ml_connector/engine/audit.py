@@ -51,6 +51,9 @@ KINDS: Final = {
     "gate": "the send gate closed or opened",
     "key_rotated": "the master key was rotated",
     "retention": "old rows were deleted",
+    "stock": "quantities were written to the store, or are fresh again",
+    "stale": "quantities of the ERP are too old, and what is done about it",
+    "recount": "every SKU of the store was compared with the ERP",
 }
 """What an entry can be about. Everything else is refused, so that a search by kind finds all."""
 

@@ -12,12 +12,16 @@ from ml_connector.engine.database import TROUBLE, is_outage
 from ml_connector.engine.records import Lane
 from ml_connector.engine.registry import Integration
 from ml_connector.engine.runs import Again, Dead, Done, Fail, Flow, Hold, Outcome, Run
-from ml_connector.flows import count, upkeep
+from ml_connector.flows import count, stock, stock_guard, stock_poll, stock_recount, upkeep
 from ml_connector.flows.count import CountFlow
 from ml_connector.flows.customers import CustomersFlow
 from ml_connector.flows.orders import OrdersFlow
 from ml_connector.flows.polls import POLLED, PollFlow, poll_name
 from ml_connector.flows.runtime import Runtime
+from ml_connector.flows.stock import StockFlow
+from ml_connector.flows.stock_guard import StockGuardFlow
+from ml_connector.flows.stock_poll import StockPollFlow
+from ml_connector.flows.stock_recount import StockRecountFlow, seconds_to_night
 from ml_connector.flows.upkeep import HooksFlow, RetentionFlow
 from ml_connector.flows.write_back import WriteBackFlow
 
@@ -27,6 +31,8 @@ SIDES: Mapping[str, frozenset[Side]] = {
     count.NAME: frozenset(("erp",)),
     upkeep.HOOKS: frozenset(("store",)),
     upkeep.RETENTION: frozenset(),
+    stock_poll.NAME: frozenset(("erp",)),
+    stock_guard.NAME: frozenset(("store",)),
     **{poll_name(polled): frozenset[Side](("store",)) for polled in POLLED},
 }
 
@@ -49,6 +55,10 @@ def flows_of(runtime: Runtime, *more: Flow) -> dict[str, Flow]:
         HooksFlow(runtime),
         RetentionFlow(runtime),
         *(PollFlow(runtime, polled) for polled in POLLED),
+        StockFlow(runtime),
+        StockPollFlow(runtime),
+        StockGuardFlow(runtime),
+        StockRecountFlow(runtime),
         *more,
     ]
     return {flow.name: Audited(flow, runtime) for flow in flows}
@@ -122,6 +132,11 @@ async def schedule(runtime: Runtime, *more: Scheduled) -> None:
                     await periodic.ensure(connection, Lane(integration.id, poll_name(flow)))
             for name in (count.NAME, upkeep.HOOKS, upkeep.RETENTION):
                 await periodic.ensure(connection, Lane(integration.id, name))
+            if integration.flow(stock.NAME).enabled:
+                for name in (stock_poll.NAME, stock_guard.NAME):
+                    await periodic.ensure(connection, Lane(integration.id, name))
+                night_s = seconds_to_night(integration.reconcile.hour)
+                await periodic.ensure(connection, Lane(integration.id, stock_recount.NAME), first_in_s=night_s)
             for flow in more:
                 first_in_s = flow.first_in_s(integration)
                 if first_in_s is not None:

@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass
 
-from ml_connector.connectors.base import Connector, Ledger, ReadsCustomers, ReadsOrders, WritesBack
+from ml_connector.connectors.base import (
+    Connector,
+    Ledger,
+    ReadsCustomers,
+    ReadsOrders,
+    ReadsStock,
+    WritesBack,
+    WritesStock,
+)
 from ml_connector.connectors.errors import ConnectorError
 from ml_connector.connectors.systems import find_system
 from ml_connector.domain.mapping import Mapping as Tables
@@ -52,6 +60,18 @@ class Context:
         if not isinstance(self.erp_connector, Ledger):
             raise Incapable("cannot hold documents", system=self.erp.system)
         return self.erp_connector
+
+    @property
+    def stock(self) -> ReadsStock:
+        if not isinstance(self.erp_connector, ReadsStock):
+            raise Incapable("cannot tell its stock", system=self.erp.system)
+        return self.erp_connector
+
+    @property
+    def shelves(self) -> WritesStock:
+        if not isinstance(self.store_connector, WritesStock):
+            raise Incapable("cannot take stock", system=self.store.system)
+        return self.store_connector
 
     @property
     def target(self) -> Target:

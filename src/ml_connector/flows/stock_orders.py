@@ -1,0 +1,64 @@
+"""What store orders have taken off its stock, kept for the stock flow: an absolute write must not give it back."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from ml_connector.connectors.systems import find_system
+from ml_connector.domain.orders import OrderSnapshot
+from ml_connector.engine import records, stock, watermarks
+from ml_connector.engine.records import Lane
+from ml_connector.engine.runs import Run, fence
+from ml_connector.engine.stock import Taken
+from ml_connector.flows.batches import each_by_itself
+from ml_connector.flows.context import Context
+from ml_connector.planning.stock import open_quantities
+
+STOCK = "stock"
+ORDERS = "orders"
+CAUGHT_UP = 50
+"""Unread orders that a run of the stock flow reads by itself; where there are more, it raises nothing meanwhile."""
+LOOK_BACK_S = 5.0
+FIRST_LOOK_BACK_S = 86_400.0
+
+
+async def note_orders(context: Context, run: Run, snapshots: Mapping[str, OrderSnapshot]) -> None:
+    """Keeps what these orders hold, and marks the SKUs whose figure in the store may not know it. One transaction."""
+    if not snapshots or not context.integration.flow(STOCK).enabled:
+        return
+    by_shipment = find_system(context.erp.system).style != "sales"
+    taken = [
+        Taken(key, each.order.created, each.order.modified, open_quantities(each, leaves_by_shipment=by_shipment))
+        for key, each in sorted(snapshots.items())
+    ]
+    async with context.database.transaction() as connection:
+        await fence(connection, run.fence)
+        again = await stock.reserve(connection, run.integration, taken)
+        await records.mark(connection, run.integration, STOCK, again)
+    if again:
+        async with context.database.connect() as connection:
+            await records.notify(connection, [Lane(run.integration, STOCK)])
+
+
+async def catch_up(context: Context, run: Run) -> bool:
+    """Takes in the orders that the store has by now and nobody has read. False: too many, or unreadable ones.
+
+    Called right before figures are raised. What is placed after it reaches us like any order, and marks its SKUs then.
+    """
+    if not context.integration.flow(ORDERS).enabled:
+        return True
+    async with context.database.connect() as connection:
+        kept = await watermarks.read(connection, run.integration, ORDERS)
+    since = kept or datetime.now(UTC) - timedelta(seconds=FIRST_LOOK_BACK_S)
+    changed: dict[str, datetime | None] = {}
+    async for page in context.orders.changed_orders(since - timedelta(seconds=LOOK_BACK_S)):
+        for change in page.changes:
+            before = changed.get(change.key)
+            changed[change.key] = max(filter(None, (before, change.stamp)), default=None)
+    async with context.database.connect() as connection:
+        read = await stock.read_orders(connection, run.integration, list(changed))
+    unread = [key for key, stamp in changed.items() if key not in read or stamp is None or read[key] < stamp]
+    if len(unread) > CAUGHT_UP:
+        return False
+    snapshots, failures = await each_by_itself(context.orders.orders, unread)
+    await note_orders(context, run, snapshots)
+    return not failures
