@@ -93,18 +93,21 @@ def sales_document(outgoing: Outgoing, settings: B1Settings, facts: Facts) -> di
 
 
 def written_lines(document: Document, settings: B1Settings) -> list[Line]:
-    """Lines that go into `DocumentLines`, in their order: items, and what stands on an account of its own."""
-    return [
-        line
-        for line in document.lines
-        if _type(line) in (LineType.ITEM, LineType.CHARGE)
-        or (_type(line) is LineType.FREIGHT and not _code(line, settings))
-    ]
+    """Lines that go into `DocumentLines`, in their order: items, what stands on an account of its own, and freight
+    where it stands alone (shipping given back): a document without lines is refused."""
+    expenses = freight_lines(document, settings)
+    return [line for line in document.lines if _is_written(line) and line not in expenses]
 
 
 def freight_lines(document: Document, settings: B1Settings) -> list[Line]:
     """Lines that become additional expenses."""
-    return [line for line in document.lines if _type(line) is LineType.FREIGHT and _code(line, settings)]
+    coded = [line for line in document.lines if _type(line) is LineType.FREIGHT and _code(line, settings)]
+    alone = all(line in coded for line in document.lines if _is_written(line))
+    return [] if alone else coded
+
+
+def _is_written(line: Line) -> bool:
+    return _type(line) in (LineType.ITEM, LineType.CHARGE, LineType.FREIGHT)
 
 
 def is_service(document: Document, settings: B1Settings) -> bool:
@@ -246,6 +249,8 @@ def base_of(outgoing: Outgoing, settings: B1Settings) -> list[dict[str, int]]:
 
 
 def _match(line: Line, free: Mapping[int, Line]) -> int | None:
+    """The line of the base that sold the same: by the store's line where the plan tells it, for one order may sell an
+    item in two lines; else by item and warehouse."""
     wanted = line.itemised
     if wanted is None or wanted.type is not LineType.ITEM or not wanted.quantity:
         return None
@@ -255,9 +260,15 @@ def _match(line: Line, free: Mapping[int, Line]) -> int | None:
             sold is not None
             and (sold.type, sold.item, sold.warehouse) == (wanted.type, wanted.item, wanted.warehouse)
             and sold.quantity >= wanted.quantity
+            and _same_source(line, other)
         ):
             return place
     return None
+
+
+def _same_source(line: Line, other: Line) -> bool:
+    ours, theirs = ({part.key for part in each.parts} for each in (line, other))
+    return not ours or not theirs or not ours.isdisjoint(theirs)
 
 
 def target_of(earlier: Earlier | None) -> Target | None:
