@@ -12,7 +12,7 @@ from ml_connector.sandbox.business_one.company import Company
 from ml_connector.sandbox.business_one.errors import B1Error, duplicate_key, refused
 from ml_connector.sandbox.business_one.fields import Row
 from ml_connector.sandbox.business_one.sql.parse import Query, parse
-from ml_connector.sandbox.business_one.sql.run import check, run
+from ml_connector.sandbox.business_one.sql.run import check, run, versions
 from ml_connector.sandbox.business_one.store import Key
 
 PARAM = re.compile(r"\s*(\w+)\s*=\s*('(?:[^']|'')*'|-?\d+(?:\.\d+)?)\s*(?:[&,]|$)")
@@ -46,7 +46,7 @@ class Queries:
     ) -> tuple[list[dict[str, Any]], bool]:
         """The rows from ``skip`` and whether there are more. HANA gives no stable order that was not asked for."""
         query: Query = row["_query"]
-        mark = (row["SqlText"], tuple(sorted(given.items())), fold_case, self.company.undo.version)
+        mark = (row["SqlText"], tuple(sorted(given.items())), fold_case, versions(self.company, query))
         rows = self._results.get(mark)
         if rows is None:
             rows = run(self.company, query, given, fold_case=fold_case)

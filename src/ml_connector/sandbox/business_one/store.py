@@ -19,12 +19,9 @@ class Undo:
     """What takes back the writes since the transaction began."""
 
     steps: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
-    version: int = 0
-    """Moves with every write."""
     _depth: int = 0
 
     def note(self, step: Callable[[], None]) -> None:
-        self.version += 1
         if self._depth:
             self.steps.append(step)
 
@@ -53,7 +50,6 @@ class Undo:
     def _back_to(self, mark: int) -> None:
         while len(self.steps) > mark:
             self.steps.pop()()
-            self.version += 1
 
 
 @dataclass
@@ -61,6 +57,8 @@ class Table:
     undo: Undo
     rows: dict[Key, Row] = field(default_factory=dict[Key, Row])
     _indexes: dict[str, dict[Any, dict[Key, None]]] = field(default_factory=dict[str, dict[Any, dict[Key, None]]])
+    version: int = 0
+    """Moves with every write."""
     _sorted: list[Key] | None = None
 
     def get(self, *key: Any) -> Row | None:
@@ -111,6 +109,7 @@ class Table:
         return index
 
     def _set(self, key: Key, row: Row | None) -> None:
+        self.version += 1
         before = self.rows.get(key)
         if (before is None) != (row is None):
             self._sorted = None

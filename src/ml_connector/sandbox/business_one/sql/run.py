@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
-from functools import cmp_to_key
 from typing import Any
 
 from ml_connector.sandbox.business_one.company import Company
@@ -27,6 +26,7 @@ from ml_connector.sandbox.business_one.sql.parse import (
 from ml_connector.sandbox.business_one.sql.tables import Source, shown, source
 
 Env = Mapping[str, Row | None]
+Read = Callable[[list[Env]], Any]
 COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "<>": operator.ne,
@@ -35,6 +35,11 @@ COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
     ">=": operator.ge,
 }
+
+
+def versions(company: Company, query: Query) -> tuple[Any, ...]:
+    """What has to be the same for the result to be the same."""
+    return tuple(each.version for each in _Run(company, query, {}, fold_case=False).sources.values())
 
 
 def check(company: Company, query: Query) -> None:
@@ -94,34 +99,37 @@ class _Run:
 
     def rows(self) -> list[dict[str, Any]]:
         query = self.query
-        found = [_Found(self._values(members), members) for members in self._members()]
+        columns = [(each.name, self._reader(each.expression)) for each in query.selected]
+        found = [_Found({name: read(members) for name, read in columns}, members) for members in self._members()]
         if query.distinct:
             found = list({tuple(each.row.values()): each for each in reversed(found)}.values())[::-1]
         for expression, descends in reversed(query.order):
-            found.sort(key=cmp_to_key(self._by(expression)), reverse=descends)
+            found.sort(key=self._by(expression), reverse=descends)
         return [{name: shown(value) for name, value in each.row.items()} for each in found]
 
     def _members(self) -> list[list[Env]]:
         """What each answered row is made of: one row of the join, or a group of them."""
         query = self.query
-        envs = [env for env in self._joined() if query.where is None or self._holds(query.where, [env])]
+        wanted = self._test(query.where)
+        envs = [env for env in self._joined() if wanted([env])]
         if not query.group and not any(_aggregates(each.expression) for each in query.selected):
             return [[env] for env in envs]
+        keys = [self._reader(each) for each in query.group]
         groups: dict[tuple[Any, ...], list[Env]] = {} if query.group or envs else {(): []}
         for env in envs:
-            groups.setdefault(tuple(self._value(each, [env]) for each in query.group), []).append(env)
-        return [each for each in groups.values() if query.having is None or self._holds(query.having, each)]
+            groups.setdefault(tuple(read([env]) for read in keys), []).append(env)
+        return list(filter(self._test(query.having), groups.values()))
 
-    def _values(self, members: list[Env]) -> Row:
-        return {each.name: self._value(each.expression, members) for each in self.query.selected}
-
-    def _by(self, expression: Any) -> Callable[[_Found, _Found], int]:
+    def _by(self, expression: Any) -> Callable[[_Found], tuple[bool, Any]]:
+        """A sort key; NULL comes first."""
         name = self._selected_name(expression)
+        read = None if name else self._reader(expression)
 
-        def value(found: _Found) -> Any:
-            return found.row[name] if name else self._value(expression, found.members)
+        def key(found: _Found) -> tuple[bool, Any]:
+            value = found.row[name] if name else read and read(found.members)
+            return value is not None, 0 if value is None else value
 
-        return lambda left, right: _compare(value(left), value(right))
+        return key
 
     def _joined(self) -> Iterator[Env]:
         query = self.query
@@ -130,16 +138,17 @@ class _Run:
             alias = join.alias.lower()
             rows = list(self.sources[alias].rows())
             index = self._join_index(join.on, alias, rows)
+            fits = self._test(join.on)
             joined: list[Env] = []
             for env in envs:
-                candidates = rows if index is None else index[1].get(self._value(index[0], [env]), [])
+                candidates = rows if index is None else index[1].get(index[0]([env]), [])
                 matches = [{**env, alias: row} for row in candidates]
-                matches = [each for each in matches if self._holds(join.on, [each])]
+                matches = [each for each in matches if fits([each])]
                 joined += matches or ([{**env, alias: None}] if join.left else [])
             envs = joined
         yield from envs
 
-    def _join_index(self, on: Condition, alias: str, rows: list[Row]) -> tuple[Any, dict[Any, list[Row]]] | None:
+    def _join_index(self, on: Condition, alias: str, rows: list[Row]) -> tuple[Read, dict[Any, list[Row]]] | None:
         """For ``a.x = b.y``, also as the first of several joined by ``and``: the other side, and rows by value."""
         while on.op == "and":
             on = on.parts[0]
@@ -150,9 +159,10 @@ class _Run:
         if own is None or other is None:
             return None
         index: dict[Any, list[Row]] = {}
+        read = self._reader(own)
         for row in rows:
-            index.setdefault(self._value(own, [{alias: row}]), []).append(row)
-        return other, index
+            index.setdefault(read([{alias: row}]), []).append(row)
+        return self._reader(other), index
 
     def _check_expression(self, expression: Any) -> None:
         if isinstance(expression, Column):
@@ -180,56 +190,44 @@ class _Run:
             )
         return _same(self.query.selected, expression)
 
-    def _value(self, expression: Any, members: list[Env]) -> Any:
-        """Of the first member, where it is not an aggregate."""
+    def _reader(self, expression: Any) -> Read:
+        """What takes the expression from the members of a row; of the first, where it is not an aggregate."""
         if isinstance(expression, Literal):
-            return expression.value
+            return lambda members: expression.value
         if isinstance(expression, Parameter):
-            return self.given[expression.name]
+            value = self.given[expression.name]
+            return lambda members: value
         if isinstance(expression, Column):
-            alias, prop = self._column(expression)
-            row = members[0].get(alias) if members else None
-            return None if row is None else self.sources[alias].value(row, prop)
+            return self._column_reader(expression)
         call: Call = expression
         if call.aggregates:
-            return self._aggregate(call, members)
-        first = self._value(call.args[0], members)
-        if call.name in ("isnull", "ifnull"):
-            return self._value(call.args[1], members) if first is None else first
-        if first is None:
-            return None
-        if call.name in ("left", "right"):
-            count = int(self._value(call.args[1], members))
-            return str(first)[:count] if call.name == "left" else str(first)[-count:]
-        return str(first).upper() if call.name == "upper" else str(first).lower()
+            inner = None if call.star else self._reader(call.args[0])
+            return lambda members: _aggregate(call, inner, members)
+        args = [self._reader(each) for each in call.args]
+        return lambda members: _function(call.name, [read(members) for read in args])
 
-    def _aggregate(self, call: Call, members: list[Env]) -> Any:
-        if call.star:
-            return len(members)
-        values = [value for env in members if (value := self._value(call.args[0], [env])) is not None]
-        if call.distinct:
-            values = list(dict.fromkeys(values))
-        if call.name == "count":
-            return len(values)
-        if not values:
-            return None
-        if call.name in ("min", "max"):
-            return min(values) if call.name == "min" else max(values)
-        total = sum((Decimal(value) for value in values), Decimal(0))
-        return total if call.name == "sum" else total / len(values)
+    def _column_reader(self, column: Column) -> Read:
+        alias, prop = self._column(column)
+        read = self.sources[alias].reader(prop)
 
-    def _holds(self, condition: Condition, members: list[Env]) -> bool:
-        parts = condition.parts
-        match condition.op:
-            case "and":
-                return all(self._holds(part, members) for part in parts)
-            case "or":
-                return any(self._holds(part, members) for part in parts)
-            case "not":
-                return not self._holds(parts[0], members)
-            case _:
-                values = [self._value(part, members) for part in parts]
-                return self._compared(condition.op, values)
+        def value(members: list[Env]) -> Any:
+            row = members[0].get(alias) if members else None
+            return None if row is None else read(row)
+
+        return value
+
+    def _test(self, condition: Condition | None) -> Callable[[list[Env]], bool]:
+        """Whether the members fulfil the condition; without one, always."""
+        if condition is None:
+            return lambda members: True
+        if condition.op in ("and", "or", "not"):
+            tests = [self._test(part) for part in condition.parts]
+            if condition.op == "not":
+                return lambda members: not tests[0](members)
+            every = all if condition.op == "and" else any
+            return lambda members: every(test(members) for test in tests)
+        op, reads = condition.op, [self._reader(part) for part in condition.parts]
+        return lambda members: self._compared(op, [read(members) for read in reads])
 
     def _compared(self, op: str, values: list[Any]) -> bool:
         if op in ("is null", "is not null"):
@@ -248,13 +246,42 @@ class _Run:
         return self._pair(op, first, values[1])
 
     def _pair(self, op: str, left: Any, right: Any) -> bool:
-        left, right = _alike(left, right)
+        if type(left) is not type(right) or not isinstance(left, Decimal | int):
+            left, right = _alike(left, right)
         if self.fold_case and isinstance(left, str) and isinstance(right, str):
             left, right = left.casefold(), right.casefold()
         try:
             return COMPARE[op](left, right)
         except TypeError as error:
             raise B1Error(400, 704, f"Values of different types are compared: {left!r}, {right!r}") from error
+
+
+def _aggregate(call: Call, read: Read | None, members: list[Env]) -> Any:
+    if read is None:
+        return len(members)
+    values = [value for env in members if (value := read([env])) is not None]
+    if call.distinct:
+        values = list(dict.fromkeys(values))
+    if call.name == "count":
+        return len(values)
+    if not values:
+        return None
+    if call.name in ("min", "max"):
+        return min(values) if call.name == "min" else max(values)
+    total = sum((Decimal(value) for value in values), Decimal(0))
+    return total if call.name == "sum" else total / len(values)
+
+
+def _function(name: str, args: list[Any]) -> Any:
+    first = args[0]
+    if name in ("isnull", "ifnull"):
+        return args[1] if first is None else first
+    if first is None:
+        return None
+    if name in ("left", "right"):
+        count = int(args[1])
+        return str(first)[:count] if name == "left" else str(first)[-count:]
+    return str(first).upper() if name == "upper" else str(first).lower()
 
 
 def _alike(left: Any, right: Any) -> tuple[Any, Any]:
@@ -290,10 +317,3 @@ def _aggregates(expression: Any) -> bool:
 
 def _same(selected: Sequence[Selected], expression: Any) -> str | None:
     return next((each.name for each in selected if each.expression == expression), None)
-
-
-def _compare(left: Any, right: Any) -> int:
-    if left is None or right is None:
-        return (left is not None) - (right is not None)
-    left, right = _alike(left, right)
-    return (left > right) - (left < right)

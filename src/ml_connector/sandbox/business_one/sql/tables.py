@@ -5,7 +5,7 @@ Absent from the list, as in the guide's default: OACT, OINM, OSPP, OJDT, OUSR. U
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
@@ -135,18 +135,28 @@ class Source:
             if not self.table.inside:
                 yield row
                 continue
-            for line in row.get(self.table.inside) or ():
-                yield {**line, **{column: row[prop] for column, prop in self.table.parent_key}}
+            lines: list[Row] = row.get(self.table.inside) or []
+            if self.table.parent_key:
+                parent = {column: row[prop] for column, prop in self.table.parent_key}
+                lines = [{**line, **parent} for line in lines]
+            yield from lines
 
-    def value(self, row: Row, prop: str) -> Any:
-        """As stored in the database: members of enumerations by their value."""
-        stored = row.get(prop)
+    def reader(self, prop: str) -> Callable[[Row], Any]:
+        """What takes a column from a row as the database has it: members of enumerations by their value."""
         known = None if self.table is None else TYPES[self.table.type_name].by_name.get(prop)
-        if known is not None and known.kind == "enum":
-            stored = stored or ("tNO" if known.of == "BoYesNoEnum" else None)
-            value = None if stored is None else ENUMS[known.of].get(stored, stored)
-            return int(value) if value is not None and prop == "InvoiceType" else value
-        return stored
+        if known is None or known.kind != "enum":
+            return lambda row: row.get(prop)
+        fallback = "tNO" if known.of == "BoYesNoEnum" else None
+        values: dict[Any, Any] = {None: None, **ENUMS[known.of]}
+        if prop == "InvoiceType":
+            values = {name: value if value is None else int(value) for name, value in values.items()}
+        return lambda row: values[row.get(prop) or fallback]
+
+    @property
+    def version(self) -> tuple[str, int]:
+        """Moves when a row of the table is written."""
+        name = self.user_table if self.table is None else self.table.entity_set
+        return name, self.company.table(name).version
 
     def _udfs(self, table: str) -> Mapping[str, str]:
         return {name: name for name in self.company.udfs(table, None)}
