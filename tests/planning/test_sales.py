@@ -329,18 +329,33 @@ class TestAfterwards:
         assert [one.reference[12:] for one in found] == ["XI", "I-2", "P90100001"]
 
     def test_a_cancellation_is_the_reversal_of_the_whole(self) -> None:
-        first = documents(sold(PAID))
-        reversal, payment = documents(sold(self.CANCELLED, posted=first))
+        policy = a_policy(posting__trigger="placement")
+        first = documents(sold(replace(PAID, transactions=()), policy))
+        (reversal,) = documents(sold(replace(self.CANCELLED, transactions=()), policy, posted=first))
         assert (reversal.reference, reversal.reverses) == ("BC-S1-10250-XI", "BC-S1-10250-I")
         assert reversal.total == first[0].total
         assert [line.itemised for line in reversal.lines] == [line.itemised for line in first[0].lines]
-        assert payment.already
+
+    def test_a_paid_invoice_is_credited_by_its_refund_not_cancelled(self) -> None:
+        found = held(sold(self.CANCELLED, posted=documents(sold(PAID))))
+        assert (found.code, found.key) == ("cancelled_with_money", "BC-S1-10250-I")
+        by_status = a_policy(offline_methods={"Bank Deposit": "paid_by_status"})
+        wired = replace(PAID, transactions=(), order=replace(PAID.order, payment_method="Bank Deposit"))
+        first = documents(sold(wired, by_status))
+        cancelled = replace(wired, order=replace(wired.order, status_id=5))
+        assert held(sold(cancelled, by_status, posted=first)).code == "cancelled_with_money"
+
+    def test_an_open_order_is_cancelled_and_its_deposits_stay(self) -> None:
+        policy = a_policy(sales__document="order")
+        found = documents(sold(self.CANCELLED, policy, posted=documents(sold(PAID, policy))))
+        assert [(one.reference[12:], one.already) for one in found] == [("XO", False), ("P90100001", True)]
 
     def test_what_paid_a_cancelled_order_without_money_comes_back_first(self) -> None:
-        paid = TestMoney.TENDERED
+        whole = PAID.order.total.inc_tax
+        paid = StoreOrder(store_credit=whole - 20, gift_certificate=D(20)).snapshot()
         first = documents(sold(paid))
         found = documents(sold(replace(paid, order=replace(paid.order, status_id=5)), posted=first))
-        assert [one.reference[12:] for one in found] == ["XT", "XG", "XI", "P90100001"]
+        assert [one.reference[12:] for one in found] == ["XT", "XG", "XI"]
 
     def test_cancelled_and_refunded_in_full_is_refunded_alone(self) -> None:
         total, tax = PAID.order.total.inc_tax, PAID.order.total.tax

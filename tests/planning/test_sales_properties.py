@@ -274,7 +274,12 @@ def test_a_cancellation_undoes_the_sale_and_its_tenders_and_leaves_the_money(
     assume(is_lawful(snapshot) or not by_erp(policy, family))
     first = documents(sold(snapshot, policy, family))
     cancelled = replace(snapshot, order=replace(snapshot.order, status_id=5))
-    second = documents(sold(cancelled, policy, family, first))
+    result = sold(cancelled, policy, family, first)
+    if isinstance(result, Held):
+        assert result.code == "cancelled_with_money"
+        assert {Kind.SALES_INVOICE, Kind.PAYMENT} <= {document.kind for document in first}
+        return
+    second = documents(result)
     reversals = [document for document in second if document.kind is Kind.REVERSAL]
     undone = [document for document in first if document.reference in {one.reverses for one in reversals}]
     assert all(one.kind in ITEMISED or one.reference[-1] in "TG" for one in undone)

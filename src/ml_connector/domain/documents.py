@@ -42,8 +42,7 @@ class Role(StrEnum):
 
 
 class Kind(StrEnum):
-    """Kinds of documents. A reversal of an itemised one is what the ERP has for it: it cancels an open sales order, and
-    credits an invoice over its total."""
+    """Kinds of documents. A reversal of an itemised one is its cancellation, whatever document the ERP makes for it."""
 
     CUSTOMER = "customer"
     ORDER = "order"

@@ -1,6 +1,6 @@
 """Cancelled orders: the entry is reversed, money that moved stays, and what is unclear goes to a person."""
 
-from ml_connector.domain.documents import Document, ExcludedCode, HoldCode
+from ml_connector.domain.documents import Document, ExcludedCode, HoldCode, Kind
 from ml_connector.domain.orders import Transaction
 from ml_connector.planning.amendment import kept, reverse_standing
 from ml_connector.planning.facts import exclude, hold
@@ -41,8 +41,24 @@ def cancelled_entry(work: Work, captures: tuple[Transaction, ...], selection: Se
             key=standing[0].document.reference,
             facts={"reference": standing[0].document.reference},
         )
+    _guard_paid_invoice(work, captures, standing[0].document.reference)
     day = work.day(work.order.modified)
     return [*reverse_standing(work, adjustments, day), *reverse_standing(work, work.order_name, day)], False
+
+
+def _guard_paid_invoice(work: Work, captures: tuple[Transaction, ...], reference: str) -> None:
+    """No ERP cancels an invoice that money was applied to; the refund in the store is what credits it."""
+    paid = sum_of(captures)
+    by_status = work.ledger.live(work.names.name("S", work.order.id))
+    if work.form.order is not Kind.SALES_INVOICE or (paid == 0 and by_status is None):
+        return
+    raise hold(
+        HoldCode.CANCELLED_WITH_MONEY,
+        f"cancelled, and {reference} is paid: refund it in the store, and it is credited; or credit it in "
+        "the ERP by hand",
+        key=reference,
+        facts={"captured": str(work.whole(paid)), "total": str(work.total), "reference": reference},
+    )
 
 
 def _nothing_posted(work: Work, captures: tuple[Transaction, ...]) -> None:

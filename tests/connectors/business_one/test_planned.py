@@ -115,3 +115,43 @@ async def test_what_the_erp_makes_of_planned_orders_is_what_was_planned(erp: Erp
     rows = [*erp.state("Invoices"), *erp.state("CreditNotes")]
     totals = {row["U_MLC_REF"]: Decimal(str(row["DocTotal"])) for row in rows if row.get("U_MLC_REF") in wanted}
     assert totals == wanted
+
+
+OPEN = StoreOrder(customer=0)
+PAID = captured(OPEN.snapshot())
+TENDERED = replace(OPEN, store_credit=OPEN.snapshot().order.total.inc_tax).snapshot()
+EDITED = replace(replace(OPEN, items=(Item(quantity=2),)).snapshot(), transactions=PAID.transactions)
+
+
+@pytest.mark.parametrize(
+    ("document", "before", "after", "new"),
+    [
+        ("invoice", OPEN.snapshot(), "cancelled", ["XI"]),
+        ("invoice", TENDERED, "cancelled", ["XT", "XI"]),
+        ("order", PAID, "cancelled", ["XO"]),
+        ("delivery", PAID, "cancelled", ["XL"]),
+        ("order", PAID, EDITED, ["XO", "O-2"]),
+    ],
+    ids=["unpaid", "tendered", "order", "delivery", "edited"],
+)
+async def test_what_changes_afterwards_is_taken_by_the_erp(
+    erp: Erp, document: str, before: OrderSnapshot, after: OrderSnapshot | str, new: list[str]
+) -> None:
+    connector = connect(erp, LocalServices(), freight=FREIGHT)
+    policy = a_policy(
+        sales__document=document, sales__erp_tax_rounding="per_line", posting__trigger="placement"
+    )  # fmt: skip
+    if isinstance(after, str):
+        after = replace(before, order=replace(before.order, status_id=5))
+    kept: dict[str, Earlier] = {}
+    for snapshot in (before, after):
+        posted = tuple(each.document for each in kept.values() if each.document is not None)
+        found = documents(
+            plan(snapshot, policy, MAPPING, posted, style="sales", family="business_one", reference_form="long")
+        )
+        for each in (each for each in found if not each.already):
+            (result,) = await connector.post([Outgoing(each, kept)], TestPermit())
+            assert isinstance(result, Posted), (each, result)
+            kept[each.reference] = Earlier(result.number, each)
+    await connector.close()
+    assert [name[12:] for name in kept][-len(new) :] == new
