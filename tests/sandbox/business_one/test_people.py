@@ -102,3 +102,58 @@ def test_reset_goes_back_to_the_start(b1: ServiceLayer) -> None:
     assert b1.state("settings")[0]["page_size"] == 20
     b1.control("POST", "/seed", {"nothing": []}, ok=False)
     b1.control("POST", "/seed", {"settings": {"nothing": 1}}, ok=False)
+
+
+def test_edited_draft_is_approved_as_it_was_edited(b1: ServiceLayer) -> None:
+    assert error_code(b1.post("Invoices", document(U_MLC_REF="a"), fault="approval")) == -2028
+    b1.control(
+        "POST", "/documents/Drafts/1/edit", {"Comments": "seen", "DocumentLines": [{"LineNum": 0, "Quantity": 1}]}
+    )
+    assert b1.get("Drafts(1)")["DocTotal"] == 10.83
+    made = b1.control("POST", "/documents/Drafts/1/approve")
+    assert (made["Comments"], made["DocTotal"], made["U_MLC_REF"]) == ("seen", "10.83", "a")
+
+
+def test_documents_of_all_kinds_by_reference(b1: ServiceLayer) -> None:
+    b1.made("BusinessPartners", {"CardCode": "W1", "CardName": "x", "Currency": "##", "U_MLC_EXTID": "s:cust:1"})
+    entry = b1.made("Invoices", document(U_MLC_REF="s:1:inv", DocCurrency="CAN"))["DocEntry"]
+    b1.made("IncomingPayments", transfer(None, "5", U_MLC_REF="s:1:pay"))
+    b1.made("Invoices", document(U_MLC_REF="s:2:inv"))
+    b1.control("POST", "/documents/Invoices/2/cancel")
+    told = [tuple(each.values()) for each in b1.state("documents")]
+    assert told == [
+        ("s:cust:1", "W1", "customer", True),
+        ("s:1:inv", "1", "invoice", True, "21.65", "CAD"),
+        ("s:2:inv", "2", "invoice", False, "21.65", "USD"),
+        ("s:2:inv", "3", "invoice", False, "21.65", "USD"),
+        ("s:1:pay", "1", "payment", True, "5.00", "USD"),
+    ]
+    b1.control("POST", "/tamper", {"reference": "s:1:inv", "amount": "0.01"})
+    b1.control("POST", "/tamper", {"reference": "s:1:pay", "amount": "-1"})
+    assert b1.get(f"Invoices({entry})")["DocTotalFc"] == 21.66
+    assert b1.get("IncomingPayments(1)")["TransferSum"] == 4
+
+
+def test_rights_are_withdrawn(b1: ServiceLayer) -> None:
+    for right in (each["name"] for each in b1.state("rights")):
+        assert b1.call("GET", right).status_code == 200
+        b1.control("POST", "/withdraw", {"right": right})
+        answer = b1.call("GET", right)
+        assert (answer.status_code, error_code(answer)) == (403, -1)
+    assert b1.post("Invoices", document()).status_code == 403
+    b1.control("POST", "/lose_sessions")
+    assert error_code(b1.call("GET", "Orders")) == 301
+
+
+def test_balances_follow_a_changed_order(b1: ServiceLayer) -> None:
+    def open_orders() -> float:
+        return b1.get("BusinessPartners('WEB-GUEST')")["OpenOrdersBalance"]
+
+    order = b1.made("Orders", document())["DocEntry"]
+    assert open_orders() == 21.65
+    assert b1.patch(f"Orders({order})", {"DocumentLines": [{"LineNum": 0, "Quantity": 4}]}).status_code == 204
+    assert open_orders() == 43.3
+    b1.control("POST", f"/documents/Orders/{order}/copy", {"to": "DeliveryNotes", "quantities": {"0": 1}})
+    assert open_orders() == 32.475
+    b1.control("POST", f"/documents/Orders/{order}/close")
+    assert open_orders() == 0

@@ -11,6 +11,7 @@ from aiohttp import web
 from ml_connector.sandbox.business_one import cancelling
 from ml_connector.sandbox.business_one.access import USER, Session
 from ml_connector.sandbox.business_one.company import Asked, number
+from ml_connector.sandbox.business_one.control_erp import REFERENCE, RIGHTS, documents, erp_routes, shifted
 from ml_connector.sandbox.business_one.documents import SET_OF_OBJECT
 from ml_connector.sandbox.business_one.errors import B1Error
 from ml_connector.sandbox.business_one.fields import MARKETING, SETS, EntitySet, Row
@@ -25,14 +26,16 @@ if TYPE_CHECKING:
     from ml_connector.sandbox.business_one.system import BusinessOne
 
 COPIED_LINE = ("BaseType", "BaseEntry", "BaseLine")
-REFERENCE = "U_MLC_REF"
 
 
 def state_readers(stand_in: BusinessOne) -> Mapping[str, StateReader]:
     """Each entity set by name, also ``U_MLC_CLAIM`` (``reference``: of U_MLC_REF; ``field`` and ``value``; ``after``:
-    the first key; ``limit``), stock, sessions, nodes, users, settings, rates."""
+    the first key; ``limit``); documents and rights (see ``core.system``), stock, sessions, nodes, users, settings,
+    rates."""
     readers: dict[str, StateReader] = {name: _reader(stand_in, name) for name in [*SETS, "U_MLC_CLAIM"]}
     readers.update(
+        documents=lambda query: documents(stand_in.company),
+        rights=lambda query: [{"name": right} for right in RIGHTS],
         stock=lambda query: _stock(stand_in),
         sessions=lambda query: stand_in.access.shown(),
         nodes=lambda query: [
@@ -63,7 +66,8 @@ def control_routes(stand_in: BusinessOne) -> list[web.AbstractRouteDef]:
     * ``POST /items/<code>/freeze|thaw``, ``POST /partners/<code>/freeze|thaw``.
     * ``POST /period`` ``{"locked_until": day or null}``.
     * ``POST /nodes/<n>/kill|start|restart``, ``POST /restart`` (all), ``POST /hide`` ``{"table", "field", "node"}``.
-    * ``POST /drop_sessions``, ``POST /unlock``, ``POST /cores/hold|release`` (see the fault ``slow_core``).
+    * ``POST /lose_sessions``, ``POST /withdraw`` (an entity set), ``POST /tamper`` as ``core.system`` says;
+      ``POST /unlock``, ``POST /cores/hold|release`` (see the fault ``slow_core``).
     """
     deeds = _Deeds(stand_in)
     return [
@@ -74,9 +78,9 @@ def control_routes(stand_in: BusinessOne) -> list[web.AbstractRouteDef]:
         web.post("/nodes/{node}/{deed:kill|start|restart}", deeds.node),
         web.post("/restart", deeds.restart),
         web.post("/hide", deeds.hide),
-        web.post("/drop_sessions", deeds.drop_sessions),
         web.post("/unlock", deeds.unlock),
         web.post("/cores/{deed:hold|release}", deeds.cores),
+        *erp_routes(stand_in),
     ]
 
 
@@ -116,8 +120,7 @@ class _Deeds:
             company.table(name).delete(key)
             return {}
         elif deed == "shift":
-            by = Decimal(str(body["amount"]))
-            company.table(name).change(key, DocTotal=number(row, "DocTotal") + by, VatSum=number(row, "VatSum") + by)
+            company.table(name).change(key, **shifted(row, Decimal(str(body["amount"]))))
         elif deed == "cancel":
             act = cancelling.cancel(company, name, row) if name in MARKETING else None
             if name not in MARKETING:
@@ -212,11 +215,6 @@ class _Deeds:
             return refusal("no such node", 404)
         node.hidden.add((str(body["table"]), str(body.get("field", ""))))
         return answer({"hidden": sorted(map(list, node.hidden))})
-
-    async def drop_sessions(self, request: web.Request) -> web.Response:
-        dropped = len(self._stand_in.access.sessions)
-        self._stand_in.access.sessions.clear()
-        return answer({"dropped": dropped})
 
     async def unlock(self, request: web.Request) -> web.Response:
         for user in self._stand_in.access.users.values():

@@ -119,6 +119,8 @@ class Documents:
                 merged = {**changed, **hard}
                 lines = _merged_lines(row["DocumentLines"], given.get("DocumentLines") or [], replace=replace)
                 changed = self._rebuilt(entity_set, row, {**merged, "DocumentLines": lines}, asked)
+            if entity_set == "Drafts":
+                changed["_given"] = _given_again(row["_given"], given, changed["DocumentLines"])
         elif given.get("DocumentLines"):
             changed["DocumentLines"] = _soft_lines(row["DocumentLines"], given["DocumentLines"])
         changed.update(self.company.stamp(), DataVersion=row["DataVersion"] + 1)
@@ -143,7 +145,8 @@ class Documents:
     def _rebuilt(self, entity_set: str, row: Row, merged: Row, asked: Asked) -> Row:
         """An open order computed anew; quantities that are drawn already stay so."""
         plain = {name: value for name, value in merged.items() if name not in ("DocTotal", "DocTotalFc")}
-        built = self.build(entity_set, plain, asked)
+        target = SET_OF_OBJECT[str(row["DocObjectCode"])]
+        built = self.build(target, plain, asked)
         before = {line["LineNum"]: line for line in row["DocumentLines"]}
         moves: list[Move] = []
         lines: list[Row] = []
@@ -165,7 +168,11 @@ class Documents:
                 if each.get("ItemCode")
             ]
         apply_moves(self.company, moves)
-        return {**row, **built, "DocumentLines": lines}
+        kept = {name: row[name] for name in ("CreationDate", "DocTime", "AuthorizationStatus", "DataVersion")}
+        changed = {**row, **built, **kept, "DocumentLines": lines}
+        partner_balances(self.company, entity_set, row, -1)
+        partner_balances(self.company, entity_set, changed, 1)
+        return changed
 
     def _header(self, entity_set: str, given: Row) -> Row:
         today = self.company.today()
@@ -231,6 +238,7 @@ class Documents:
             "DocNum": entry,
             "DocObjectCode": OBJECT_NAMES[entity_set],
             "AuthorizationStatus": status,
+            "DocumentLines": [{**line, **_open_quantity(line, line["Quantity"])} for line in built["DocumentLines"]],
             "_given": given,
         }
         self.company.table("Drafts").put((entry,), row)
@@ -339,3 +347,11 @@ def _soft_lines(old: Sequence[Row], given: Sequence[Row]) -> list[Row]:
         }
         for line in old
     ]
+
+
+def _given_again(before: Row, change: Row, lines: Sequence[Row]) -> Row:
+    """What a changed draft will be posted with."""
+    again = {**before, **change}
+    if "DocumentLines" in change:
+        again["DocumentLines"] = [_as_given(line) for line in lines]
+    return again

@@ -104,6 +104,9 @@ class Server:
         hidden = name in ("EventSubscriptions", "EventNotifications") and not self.company.settings.webhooks
         if found is None or hidden:
             raise unknown_set(name)
+        if name in self.company.settings.withdrawn:
+            # what the real one answers is not known: the brief names no code
+            raise B1Error(403, -1, f"You are not permitted to perform this action: no authorization for {name}")
         return found
 
     def _get(self, request: Request, entity_set: EntitySet, address: Address) -> Answer:

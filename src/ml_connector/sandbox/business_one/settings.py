@@ -71,6 +71,8 @@ class Settings(BaseModel):
     """Whether paying an invoice moves its UpdateDate."""
     user_table_names_unique: bool = False
     """Whether the Name of a user table's row is unique, as in older versions."""
+    withdrawn: list[str] = []
+    """Entity sets that the users' authorisations no longer open."""
     sql_queries_allowed: bool = True
     user_objects_allowed: bool = True
 
