@@ -1,6 +1,6 @@
 """Business One as a ledger of sales style: find, post, check and list documents, read the chart, ping, set up."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import date
 
 from ml_connector.connectors.base import (
@@ -18,7 +18,7 @@ from ml_connector.connectors.base import (
     StoredDocument,
     Timing,
 )
-from ml_connector.connectors.business_one import customers, setup
+from ml_connector.connectors.business_one import customers, setup, stock
 from ml_connector.connectors.business_one.answers import SYSTEM, UNKNOWN_SET
 from ml_connector.connectors.business_one.checks import problems
 from ml_connector.connectors.business_one.client import B1Client, chunks, literal
@@ -51,6 +51,7 @@ from ml_connector.connectors.gathering import together
 from ml_connector.connectors.odata import readable
 from ml_connector.connectors.odata_values import Row, text_of
 from ml_connector.domain.documents import Document, Kind
+from ml_connector.domain.stock import ItemStock
 
 
 class B1Connector:
@@ -79,6 +80,20 @@ class B1Connector:
 
     async def ping(self) -> Sequence[Check]:
         return await ping(self._client, self._master)
+
+    # -------------------------------------------------------------- stock
+
+    @property
+    def stock_lag_s(self) -> float:
+        return self._settings.timing.v_s
+
+    async def stock(self, items: Collection[str], warehouses: Collection[str]) -> Mapping[str, ItemStock]:
+        """In stock, committed and ordered of these items; see `stock`."""
+        return await stock.stock(self._client, items, warehouses)
+
+    def all_stock(self, warehouses: Collection[str]) -> AsyncIterator[Sequence[ItemStock]]:
+        """Every item that keeps stock, a page at a time."""
+        return stock.all_stock(self._client, warehouses)
 
     # -------------------------------------------------------------- finding
 
