@@ -46,11 +46,16 @@ class Expected:
 
 
 def captured(snapshot: OrderSnapshot) -> tuple[Transaction, ...]:
-    """Transactions in which money really moved to the merchant, tenders of the store itself left out."""
+    """Transactions in which money really moved to the merchant, tenders of the store itself left out, and rows of less
+    than half a unit."""
     return tuple(
         t
         for t in snapshot.transactions
-        if t.status == "ok" and not t.test and t.event in {"purchase", "capture"} and t.method not in TENDERS
+        if t.status == "ok"
+        and not t.test
+        and t.event in {"purchase", "capture"}
+        and t.method not in TENDERS
+        and 2 * abs(t.amount) >= minor_unit(t.currency)
     )
 
 
