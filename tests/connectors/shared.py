@@ -30,16 +30,15 @@ class MemoryTokens:
 
 @dataclass
 class MemoryLease:
-    """A session of `MemorySessions`. `lapsed`: set by a test that wants to see it refused."""
+    """A session of `MemorySessions`."""
 
     pool: "MemorySessions"
     open: Callable[[], Awaitable[str]]
     value: str = ""
     unused_s: float = 0.0
-    lapsed: bool = False
 
     def check(self) -> None:
-        if self.lapsed:
+        if self.pool.lapsed:
             raise NotSent("the lease has lapsed, says the test")
 
     def keep(self, value: str) -> None:
@@ -51,7 +50,8 @@ class MemoryLease:
 
 
 class MemorySessions:
-    """Keeps sessions for one process; counts logins and the most that were in use at once."""
+    """Keeps sessions for one process; counts logins and the most that were in use at once. `lapsed`: set by a test
+    that wants to see leases refused."""
 
     def __init__(self) -> None:
         self.free: list[str] = []
@@ -79,7 +79,7 @@ class MemorySessions:
         async with self._turns:
             self._used += 1
             self.most = max(self.most, self._used)
-            lease = MemoryLease(self, open, unused_s=self.unused_s, lapsed=self.lapsed)
+            lease = MemoryLease(self, open, unused_s=self.unused_s)
             try:
                 lease.value = self.free.pop() if self.free else await self.opened(open)
                 yield lease

@@ -65,6 +65,26 @@ async def test_two_leases_at_once_are_two_sessions_and_a_third_waits(database: D
     assert await scalar(database, "SELECT count(*) FROM session_waits") == 0
 
 
+async def test_who_waits_comes_before_who_comes_again(database: Database, vault: Vault) -> None:
+    logins, busy, patient = Logins(), PostgresSessions(database, vault, 1), PostgresSessions(database, vault, 1)
+    order: list[str] = []
+
+    async def wait() -> None:
+        async with patient.lease("erp", 1, logins.open):
+            order.append("patient")
+
+    async def queued() -> bool:
+        return await scalar(database, "SELECT count(*) FROM session_waits") == 1
+
+    async with busy.lease("erp", 1, logins.open):
+        waiting = asyncio.create_task(wait())
+        await eventually(queued)
+    async with busy.lease("erp", 1, logins.open):
+        order.append("busy")
+    await waiting
+    assert order == ["patient", "busy"]
+
+
 async def test_a_dead_session_is_replaced_in_its_place(database: Database, vault: Vault) -> None:
     logins, pool = Logins(), PostgresSessions(database, vault, 1)
     async with pool.lease("erp", 1, logins.open) as lease:

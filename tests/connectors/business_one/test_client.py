@@ -168,6 +168,18 @@ async def test_nothing_leaves_in_a_session_that_may_be_anothers() -> None:
         assert (server.requests, permit.arms) == (2, 0)
 
 
+async def test_nothing_leaves_when_the_lease_lapses_while_the_permit_is_asked() -> None:
+    async with client(login(), found(), CREATED) as (b1, server, services):
+        await b1.rows("Orders")
+
+        async def lapse() -> None:
+            services.memory_sessions.lapsed = True
+
+        with pytest.raises(NotSent, match="lapsed"):
+            await b1.write("POST", "Invoices", body={"CardCode": "C1"}, permit=TestPermit(on_arm=lapse))
+        assert server.requests == 2
+
+
 async def test_leaving_logs_out() -> None:
     async with raw_server(login(), found(), http("204 No Content")) as server:
         given = {"company": "SBO", "timing": {"t_s": 5, "l_s": 1, "p_s": 2}}

@@ -194,6 +194,12 @@ async def test_documents_of_a_window(connector: B1Connector) -> None:
     assert {each.reference for each in in_may} == {"BC-S1-10311-I", "BC-S1-10311-P90100300"}
     later = [each async for each in connector.documents_between(date(2026, 6, 1), date(2027, 12, 31), "BC-S1-")]
     assert {each.reference for each in later} == {"BC-S1-10312-I", "BC-S1-10312-XI"}
+    (cancellation,) = await found(connector, reversal(invoice("BC-S1-10312-I")))
+    assert cancellation.posting_date is not None
+    in_june = [each async for each in connector.documents_between(date(2026, 6, 1), date(2026, 6, 30), "BC-S1-")]
+    assert [(each.reference, each.reversed_by) for each in in_june] == [("BC-S1-10312-I", cancellation.number)]
+    day = cancellation.posting_date
+    assert [each async for each in connector.documents_between(day, day, "BC-S1-")] == [cancellation]
     for each in (*in_may, *later):
         assert sum(line.amount for line in each.lines) == 0
 

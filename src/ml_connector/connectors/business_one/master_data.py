@@ -226,7 +226,7 @@ _ACCOUNT = (
 
 def _whole(row: Row, name: str, default: int) -> int:
     value = row.get(name)
-    return int(str(value)) if isinstance(value, int | Decimal) else default
+    return int(value) if isinstance(value, int | Decimal) else default
 
 
 def _yes(row: Row, name: str) -> bool:
