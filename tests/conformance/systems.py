@@ -44,4 +44,18 @@ LISTED = (
         looks="API_OPLACCTGDOCITEMCUBE_SRV",
         closed_period={"open_to": "2025-12-31"},
     ),
+    Listed(
+        "business_one",
+        settings={"company": "SBO_STORE", "freight_code": 1, "charge_item": "ADJUSTMENT"},
+        seed={"settings": {"tax_rounding": "document", "periods_locked_until": None}},
+        writes="/(Invoices|CreditNotes|IncomingPayments|VendorPayments|BusinessPartners)$",
+        looks="/(Invoices|CreditNotes|IncomingPayments|VendorPayments|BusinessPartners|Drafts)$",
+        closed_period={"settings": {"periods_locked_until": "2026-12-31"}},
+        mapping={
+            "customers": {"one_time": "WEB-GUEST", "individual": {}},
+            "items": {"SKU-0": "TEE-RED-M"},
+            "taxes": [{"name": "state", "rate": "8.25", "tax_code": "O825", "account": "220000"}],
+            "untaxed_code": "X0",
+        },
+    ),
 )
