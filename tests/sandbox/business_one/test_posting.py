@@ -109,6 +109,16 @@ def test_order_commits_delivery_takes_invoice_bills(b1: ServiceLayer) -> None:
     assert error_text(again) == "One of the base documents has already been closed"
 
 
+def test_more_is_delivered_than_ordered_and_taken_back(b1: ServiceLayer) -> None:
+    order = b1.made("Orders", document(line(quantity="5")))["DocEntry"]
+    b1.made("DeliveryNotes", document(based(17, order, Quantity=3)))
+    over = b1.made("DeliveryNotes", document(based(17, order, Quantity=4)))["DocEntry"]
+    assert b1.stock("PLATE") == (4993, 0)
+    assert b1.post(f"DeliveryNotes({over})/Cancel").status_code == 204
+    assert b1.stock("PLATE") == (4997, 2)
+    assert b1.get(f"Orders({order})")["DocumentLines"][0]["RemainingOpenQuantity"] == 2
+
+
 def test_base_of_another_partner_does_not_fit(b1: ServiceLayer) -> None:
     order = b1.made("Orders", document())
     answer = b1.post("Invoices", document(based(17, order["DocEntry"]), CardCode="C10001"))
@@ -179,6 +189,7 @@ def test_credit_memo_for_a_part_and_more_than_that(b1: ServiceLayer) -> None:
         ({"DocCurrency": "XXX"}, -2028),
         ({"DocDueDate": None}, -5002),
         ({"DocumentLines": []}, -5002),
+        ({"DocumentLines": [line(UnitPrice="-1")]}, -5002),
         ({"DocumentLines": [line("NOTHING")]}, -2028),
         ({"DocumentLines": [line(VatGroup="ZZ")]}, -2028),
         ({"DocumentLines": [line(WarehouseCode="99")]}, -2028),

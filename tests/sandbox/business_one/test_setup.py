@@ -171,6 +171,16 @@ def test_no_content_is_answered_where_it_is_preferred(b1: ServiceLayer) -> None:
     assert answer.headers["Preference-Applied"] == "return-no-content"
 
 
+def test_location_of_a_key_with_marks_in_it_can_be_followed(b1: ServiceLayer) -> None:
+    answer = b1.post("U_MLC_CLAIM", {"Code": "ä/1 'x'", "Name": "x"})
+    assert b1.get(answer.headers["Location"])["Code"] == "ä/1 'x'"
+
+
+def test_half_a_character_is_refused(b1: ServiceLayer) -> None:
+    body = b'{"Code":"a","Name":"\\ud800"}'
+    assert b1.call("POST", "U_MLC_CLAIM", data=body).status_code == 400
+
+
 @pytest.mark.parametrize("body", [b"{", b"[]", b'"x"', b"\xff"])
 def test_bodies_that_are_no_object(b1: ServiceLayer, body: bytes) -> None:
     assert b1.call("POST", "Orders", data=body).status_code == 400

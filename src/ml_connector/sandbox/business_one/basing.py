@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
 
 from ml_connector.sandbox.business_one.balances import partner_balances
 from ml_connector.sandbox.business_one.company import Company, number
@@ -55,7 +54,8 @@ def inherit(company: Company, entity_set: str, header: Row, line: Row) -> Row:
     own = {name: value for name, value in line.items() if value is not None}
     if any(own.get(name) is not None for name in ("Price", "PriceAfterVAT", "GrossPrice", "LineTotal")):
         found.pop("UnitPrice", None)
-    return {"Quantity": left, **found, **own}
+    merged = {"Quantity": left, **found, **own}
+    return {**merged, "_drawn": min(merged["Quantity"], left)}
 
 
 def inherit_expense(company: Company, expense: Row) -> Row:
@@ -82,8 +82,7 @@ def draw_bases(company: Company, row: Row, *, sign: int = 1) -> None:
         entity_set = BY_OBJECT_TYPE[line["BaseType"]]
         base, base_line = _base(company, line)
         before = number(base_line, "RemainingOpenQuantity")
-        left = max(Decimal(0), before - sign * line["Quantity"])
-        left = min(left, base_line["Quantity"])
+        left = before - sign * line["_drawn"]
         status = "bost_Open" if left else "bost_Close"
         lines = [
             {
@@ -131,8 +130,7 @@ def _line_moves(company: Company, entity_set: str, line: Row, *, reserve: bool) 
     released: list[Move] = []
     if base == 17 or (base == 13 and entity_set == "DeliveryNotes"):
         _, base_line = _base(company, line)
-        open_quantity = min(quantity, number(base_line, "RemainingOpenQuantity"))
-        released = [Move(item, base_line["WarehouseCode"], committed=-open_quantity)]
+        released = [Move(item, base_line["WarehouseCode"], committed=-line["_drawn"])]
     if entity_set == "Invoices" and reserve:
         return [*released, Move(item, warehouse, committed=quantity)]
     if entity_set == "DeliveryNotes" or (entity_set == "Invoices" and base != 15):

@@ -157,7 +157,7 @@ def total_up(
         percent = _percent_for(company, factor_total + drawn, sums)
         sums = _sums(company, currency, percent, lines, expenses)
     total = company.round_total(sums.net - sums.discount + sums.freight + sums.tax + rounding, currency) - drawn
-    if total < 0 and sums.net < 0:
+    if total < 0:
         raise refused("The total of a document must be zero or greater than zero")
     local = _Local(company, terms)
     priced = [_line_sums(local, line, tax) for line, tax in zip(lines, sums.line_taxes, strict=True)]

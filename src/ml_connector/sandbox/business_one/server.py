@@ -149,7 +149,8 @@ class Server:
     def _create(self, request: Request, entity_set: EntitySet) -> Answer:
         given = Reading(self.reader.udfs(request)).entity(entity_set, request.payload)
         key, row = self.writer.create(entity_set, given, request.asked)
-        location = f"{self.base_url}/b1s/v{request.version}/{entity_set.name}({literal_key(entity_set, key)})"
+        written = quote(literal_key(entity_set, key), safe="',=")
+        location = f"{self.base_url}/b1s/v{request.version}/{entity_set.name}({written})"
         if request.prefers("return-no-content") is not None:
             return empty(request.version, {"Location": location, "Preference-Applied": "return-no-content"})
         return self.reader.entity(request, entity_set, key, row, 201, Location=location)

@@ -111,6 +111,8 @@ def _text(of: Type, known: Field, given: Any) -> str:
     if isinstance(given, bool) or not isinstance(given, str | int | Decimal):
         raise _wrong(of, known)
     text = str(given)
+    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+        raise _wrong(of, known)  # half a character: no database keeps it
     if known.max_length is not None and len(text) > known.max_length:
         raise B1Error(400, TOO_LONG, f"Value too long in property '{known.name}' of '{of.name}'")
     return text
