@@ -151,6 +151,18 @@ async def test_what_an_approval_procedure_catches_is_a_draft_and_no_refusal(conn
     assert "approve" in stored.fields["advice"]
 
 
+async def test_drafts_are_asked_for_before_documents(connector: B1Connector, erp: Erp) -> None:
+    """A draft that is approved between the two look-ups would be neither, and posted again."""
+    await connector.find([Lookup(invoice()), Lookup(credit_memo()), Lookup(payment())])
+    asked = [each["path"].rpartition("/")[2] for each in erp.state("requests") if each["method"] == "GET"]
+    sets = [
+        name for name in asked if name in ("Drafts", "PaymentDrafts", "Invoices", "CreditNotes", "IncomingPayments")
+    ]
+    assert set(sets[:2]) == {"Drafts", "PaymentDrafts"}
+    assert set(sets[2:]) == {"Invoices", "CreditNotes", "IncomingPayments"}
+    assert len(sets) == 5
+
+
 async def test_in_a_change_set_the_draft_of_an_approval_goes_with_its_claim(erp: Erp) -> None:
     connector = connect(erp, LocalServices(), claims=True)
     erp.fault("approval", "batch")

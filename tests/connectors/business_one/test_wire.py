@@ -289,7 +289,10 @@ def test_a_draft_waits_until_its_document_exists() -> None:
     (found,) = drafts_of(INVOICES, [draft])
     assert (found.number, found.state) == ("Drafts/3", "draft")
     assert "approval" in found.fields["advice"]
-    assert drafts_of(INVOICES, [{**draft, "AuthorizationStatus": "dasGenerated"}]) == []
+    approved = {**draft, "AuthorizationStatus": "dasGenerated"}
+    assert drafts_of(INVOICES, [approved], {"BC-S1-10311-I"}) == []
+    assert drafts_of(INVOICES, [draft], {"BC-S1-10311-I"}) != []
+    assert len(drafts_of(INVOICES, [approved])) == 1  # its document is nowhere: a person must look
     assert drafts_of(INVOICES, [{**draft, "DocObjectCode": "oOrders"}]) == []
 
 

@@ -105,44 +105,56 @@ class B1Connector:
         if partners:
             with readable(customers.SET, SYSTEM):
                 found |= await customers.find(self._client, partners)
-        by_target: dict[Target, list[Lookup]] = {}
-        for lookup in entries:
-            for target in targets_of(lookup.document):
-                by_target.setdefault(target, []).append(lookup)
-        answered = await together(self._stored_in(target, wanted) for target, wanted in by_target.items())
-        stored = [document for documents in answered for document in documents]
+        stored = await self._stored(entries)
         for lookup in entries:
             hits = [document for document in stored if answers(lookup, document.reference)]
             if hits:
                 found[lookup.document.reference] = hits
         return found
 
-    async def _stored_in(self, target: Target, lookups: Sequence[Lookup]) -> list[StoredDocument]:
-        clauses = [clause for lookup in lookups for clause in clauses_of(lookup)]
-        found: dict[str, StoredDocument] = {}
-        for where in chunks(list(dict.fromkeys(clauses))):
-            rows, drafts = await together([self._rows(target, where), self._drafts(target, where)])
-            for document in await self._read(target, rows, drafts):
-                found[document.number] = document
-        return list(found.values())
+    async def _stored(self, lookups: Sequence[Lookup]) -> list[StoredDocument]:
+        """Drafts first, documents after them: one that is approved in between is seen as either, never as neither."""
+        by_target: dict[Target, list[str]] = {}
+        of_drafts: dict[bool, list[str]] = {}
+        for lookup in lookups:
+            for target in targets_of(lookup.document):
+                by_target.setdefault(target, []).extend(clauses_of(lookup))
+                if lookup.document.kind is not Kind.REVERSAL:
+                    of_drafts.setdefault(target.payment, []).extend(clauses_of(lookup))
+        drafts = await together(self._drafts(payment, clauses) for payment, clauses in of_drafts.items())
+        drafts_by = dict(zip(of_drafts, drafts, strict=True))
+        rows = await together(self._all_rows(target, clauses) for target, clauses in by_target.items())
+        read = [
+            await self._read(target, found, drafts_by.get(target.payment, ()))
+            for target, found in zip(by_target, rows, strict=True)
+        ]
+        return list({document.number: document for documents in read for document in documents}.values())
+
+    async def _all_rows(self, target: Target, clauses: Sequence[str]) -> list[Row]:
+        answered = await together(self._rows(target, where) for where in chunks(list(dict.fromkeys(clauses))))
+        return [row for rows in answered for row in rows]
 
     async def _rows(self, target: Target, where: str) -> list[Row]:
         return await self._client.rows(
             target.set, where=where, select=PAYMENT_SELECT if target.payment else DOCUMENT_SELECT
         )
 
-    async def _drafts(self, target: Target, where: str) -> list[Row]:
+    async def _drafts(self, payment: bool, clauses: Sequence[str]) -> list[Row]:
         """Drafts that approval procedures make. Older Service Layers have no set of payment drafts."""
-        if target.payment and self._no_payment_drafts:
+        if payment and self._no_payment_drafts:
             return []
-        name = PAYMENT_DRAFTS if target.payment else DRAFTS
+        name = PAYMENT_DRAFTS if payment else DRAFTS
         try:
-            return await self._client.rows(name, where=where, select=DRAFT_SELECT)
+            answered = await together(
+                self._client.rows(name, where=where, select=DRAFT_SELECT)
+                for where in chunks(list(dict.fromkeys(clauses)))
+            )
         except Rejected as error:
-            if not target.payment or not (error.status == 404 or error.code in {str(code) for code in UNKNOWN_SET}):
+            if not payment or not (error.status == 404 or error.code in {str(code) for code in UNKNOWN_SET}):
                 raise
             self._no_payment_drafts = True
             return []
+        return [row for rows in answered for row in rows]
 
     async def _read(self, target: Target, rows: Sequence[Row], drafts: Sequence[Row] = ()) -> list[StoredDocument]:
         if not rows and not drafts:
@@ -150,10 +162,10 @@ class B1Connector:
         freight = await self._master.freight_account() if not target.payment else str
         reading = Reading(await self._master.iso(), freight, await self._master.account_number())
         with readable(target.set, SYSTEM):
-            return [
-                *documents_of(target, rows, reading),
-                *drafts_of(target, drafts, PAYMENT_DRAFTS if target.payment else DRAFTS),
-            ]
+            documents = documents_of(target, rows, reading)
+            there = {document.reference for document in documents}
+            name = PAYMENT_DRAFTS if target.payment else DRAFTS
+            return [*documents, *drafts_of(target, drafts, there, name)]
 
     async def documents_between(self, first: date, last: date, prefix: str) -> AsyncIterator[StoredDocument]:
         """Our documents of every kind by posting date."""

@@ -5,7 +5,7 @@ second is its reversal. Sources: Service Layer metadata; `docs/protocol/business
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -203,8 +203,11 @@ def payment(target: Target, row: Row, reading: Reading) -> StoredDocument:
     )
 
 
-def drafts_of(target: Target, rows: Sequence[Row], drafts: str = DRAFTS) -> list[StoredDocument]:
-    """Drafts that an approval procedure has made of our documents, other than those whose document exists."""
+def drafts_of(
+    target: Target, rows: Sequence[Row], there: Collection[str] = (), drafts: str = DRAFTS
+) -> list[StoredDocument]:
+    """Drafts that an approval procedure has made of our documents. Of one that was approved the document exists: its
+    draft counts only where that is not among `there`, the references that were found."""
     return [
         StoredDocument(
             reference=text_of(row, REFERENCE),
@@ -219,7 +222,7 @@ def drafts_of(target: Target, rows: Sequence[Row], drafts: str = DRAFTS) -> list
         )
         for row in rows
         if text_of(row, "DocObjectCode") in (target.draft, target.draft.removeprefix("bopot_"), str(target.type))
-        and text_of(row, "AuthorizationStatus") not in APPROVED
+        and not (text_of(row, "AuthorizationStatus") in APPROVED and text_of(row, REFERENCE) in there)
     ]
 
 
