@@ -225,6 +225,21 @@ def test_stock_in_bulk_by_stored_sql(b1: ServiceLayer) -> None:
     assert error_code(b1.call("GET", "SQLQueries('MLC_STOCK_1')/List")) == 704
 
 
+@pytest.mark.parametrize("size", [1, 3, 7, 100])
+def test_pages_by_key_are_the_rows_of_one_run(b1: ServiceLayer, size: int) -> None:
+    """A page that is cut by its size never splits or reorders what one key has."""
+    text = "select T0.ItemCode, T0.WhsCode from OITW T0 where T0.ItemCode > :k order by T0.ItemCode, T0.WhsCode desc"
+    query(b1, "MLC_KEYS", text)
+    whole = b1.get("SQLQueries('MLC_KEYS')/List?k=''", Prefer="odata.maxpagesize=1000")["value"]
+    assert whole == sorted(whole, key=lambda row: (row["ItemCode"], -int(row["WhsCode"])))
+    assert len(whole) == 48
+    start = whole[10]["ItemCode"]
+    page = b1.get(f"SQLQueries('MLC_KEYS')/List?k='{start}'", Prefer=f"odata.maxpagesize={size}")
+    after = [row for row in whole if row["ItemCode"] > start]
+    assert page["value"] == after[:size]
+    assert ("@odata.nextLink" in page) == (len(after) > size)
+
+
 def test_duplicates_are_counted_by_stored_sql(b1: ServiceLayer) -> None:
     for reference in ("s:1:inv", "s:1:inv", "s:2:inv"):
         b1.made("Invoices", document(U_MLC_REF=reference))

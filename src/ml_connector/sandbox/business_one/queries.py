@@ -12,7 +12,7 @@ from ml_connector.sandbox.business_one.company import Company
 from ml_connector.sandbox.business_one.errors import B1Error, duplicate_key, refused
 from ml_connector.sandbox.business_one.fields import Row
 from ml_connector.sandbox.business_one.sql.parse import Query, parse
-from ml_connector.sandbox.business_one.sql.run import check, run, versions
+from ml_connector.sandbox.business_one.sql.run import check, first_rows, run, versions
 from ml_connector.sandbox.business_one.store import Key
 
 PARAM = re.compile(r"\s*(\w+)\s*=\s*('(?:[^']|'')*'|-?\d+(?:\.\d+)?)\s*(?:[&,]|$)")
@@ -48,6 +48,10 @@ class Queries:
         query: Query = row["_query"]
         mark = (row["SqlText"], tuple(sorted(given.items())), fold_case, versions(self.company, query))
         rows = self._results.get(mark)
+        if rows is None and not skip and size is not None:
+            first = first_rows(self.company, query, given, size + 1, fold_case=fold_case)
+            if first is not None:
+                return first[:size], len(first) > size
         if rows is None:
             rows = run(self.company, query, given, fold_case=fold_case)
             while len(self._results) >= KEPT:

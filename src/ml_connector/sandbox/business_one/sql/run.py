@@ -56,6 +56,17 @@ def run(company: Company, query: Query, given: Mapping[str, Any], *, fold_case: 
     return runner.rows()
 
 
+def first_rows(
+    company: Company, query: Query, given: Mapping[str, Any], limit: int, *, fold_case: bool
+) -> list[dict[str, Any]] | None:
+    """The first rows without looking at all of them: for one table in the order of its key. None: not so simple."""
+    if query.parameters ^ set(given):
+        return None
+    runner = _Run(company, query, given, fold_case=fold_case)
+    runner.check()
+    return runner.first_rows(limit)
+
+
 @dataclass(frozen=True)
 class _Found:
     row: Row
@@ -98,9 +109,57 @@ class _Run:
                     raise unsupported(each.name)
 
     def rows(self) -> list[dict[str, Any]]:
+        return self._finished(self._members())
+
+    def first_rows(self, limit: int) -> list[dict[str, Any]] | None:
+        query, alias = self.query, self.query.alias.lower()
+        source_ = self.sources[alias]
+        plain = not (query.joins or query.group or query.distinct or query.having)
+        leading = query.order[0] if query.order else (None, True)
+        if not plain or leading[1] or not isinstance(leading[0], Column):
+            return None
+        if any(_aggregates(each.expression) for each in query.selected):
+            return None
+        if self._column(leading[0])[1] != source_.key:
+            return None
+        wanted, key = self._test(query.where), self._reader(leading[0])
+        taken: list[list[Env]] = []
+        last: Any = None
+        for row in source_.rows(self._since(query.where, source_.key)):
+            members: list[Env] = [{alias: row}]
+            if len(taken) >= limit and key(members) != last:
+                break
+            if wanted(members):
+                taken.append(members)
+                last = key(members)
+        return self._finished(taken)
+
+    def _since(self, condition: Condition | None, key: str) -> Any:
+        """The value that the key is compared with by ``>`` or ``>=``, where all rows have to fulfil that."""
+        if condition is None:
+            return None
+        if condition.op == "and":
+            found = [self._since(part, key) for part in condition.parts]
+            return next((each for each in found if each is not None), None)
+        if condition.op not in (">", ">=") or self.fold_case:
+            return None
+        left, right = condition.parts
+        if not isinstance(left, Column) or self._column(left)[1] != key:
+            return None
+        if isinstance(right, Parameter):
+            right = Literal(self.given[right.name])
+        kind = str if isinstance(next(iter(self._keys()), ""), str) else int | Decimal
+        return right.value if isinstance(right, Literal) and isinstance(right.value, kind) else None
+
+    def _keys(self) -> Iterator[Any]:
+        source_ = self.sources[self.query.alias.lower()]
+        return (row.get(source_.key) for row in source_.rows())
+
+    def _finished(self, members: list[list[Env]]) -> list[dict[str, Any]]:
+        """The answered rows, in order."""
         query = self.query
         columns = [(each.name, self._reader(each.expression)) for each in query.selected]
-        found = [_Found({name: read(members) for name, read in columns}, members) for members in self._members()]
+        found = [_Found({name: read(each) for name, read in columns}, each) for each in members]
         if query.distinct:
             found = list({tuple(each.row.values()): each for each in reversed(found)}.values())[::-1]
         for expression, descends in reversed(query.order):

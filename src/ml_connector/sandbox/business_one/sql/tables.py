@@ -127,11 +127,17 @@ class Source:
             known = {**self.table.columns, **own, **udfs}
         return next((prop for column, prop in known.items() if column.lower() == name.lower()), None)
 
-    def rows(self) -> Iterator[Row]:
+    @property
+    def key(self) -> str:
+        """The property that orders the rows, as far as the order is for nothing."""
+        return "Code" if self.table is None else SETS[self.table.entity_set].keys[0]
+
+    def rows(self, since: Any = None) -> Iterator[Row]:
+        """In the order of the key; from ``since`` on, where that is given."""
         if self.table is None:
-            yield from self.company.table(self.user_table).rows.values()
+            yield from self.company.table(self.user_table).in_key_order(since)
             return
-        for row in self.company.table(self.table.entity_set).rows.values():
+        for row in self.company.table(self.table.entity_set).in_key_order(since):
             if not self.table.inside:
                 yield row
                 continue
