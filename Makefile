@@ -6,6 +6,7 @@ BIN := .venv/bin
 ONCE ?=
 JSON ?=
 TAMPER ?=
+ERP ?=
 
 FUZZ_SECONDS ?= 600
 
@@ -27,7 +28,7 @@ FUZZ_SECONDS ?= 600
 	@touch $@
 
 demo: .venv/.runtime
-	@$(BIN)/ml-connector demo $(if $(ONCE),--once) $(if $(JSON),--json) $(if $(TAMPER),--tamper)
+	@$(BIN)/ml-connector demo $(if $(ONCE),--once) $(if $(JSON),--json) $(if $(TAMPER),--tamper) $(if $(ERP),--erp $(ERP))
 
 test: .venv/.dev
 	@$(BIN)/python -m pytest $(ARGS)

@@ -24,7 +24,8 @@ from typing import Annotated, Any
 import typer
 from ruamel.yaml import YAML
 
-from ml_connector.cli.demo_books import delete_one, documents_of, get, orders_of, post
+from ml_connector.cli.demo_books import get, orders_of, post
+from ml_connector.cli.demo_erps import ERPS, DemoErp
 from ml_connector.cli.exits import CliError, Exit
 from ml_connector.cli.opened import DATA, data_directory
 from ml_connector.cli.output import JsonOption, Output, to_json
@@ -35,13 +36,13 @@ from ml_connector.connectors.base import StoredDocument
 from ml_connector.domain.mapping import Mapping as Tables
 from ml_connector.domain.policy import Policy
 from ml_connector.engine.embedded import DEFAULT_DIRECTORY, EmbeddedPostgres
+from ml_connector.reconcile.names import Names
 from ml_connector.reconcile.tie_out import TieOut, tie_out
 from ml_connector.sandbox.process import Announced, SandboxProcess
 
-EXAMPLE = Path(__file__).parents[1] / "config" / "store-to-s4hana.yaml"
+EXAMPLES = Path(__file__).parents[1] / "config"
 BEFORE_HOOKS = 12  # orders that only a poll can find: they are placed before any webhook is registered
 SETTLE_S = 120.0
-EXTRA_TAX_CODES = ("H1", "I1", "J1", "J2", "K1")
 TIMING = {"p_s": 2.0, "t_s": 10.0, "l_s": 2.0, "v_s": 0.2, "s_s": 0.0}
 
 
@@ -52,6 +53,7 @@ class Demo:
     home: Path
     store: Announced
     erp: Announced
+    kind: DemoErp
     policy: Policy
     tables: Tables
     environment: Mapping[str, str]
@@ -59,11 +61,20 @@ class Demo:
 
     async def compare(self) -> TieOut:
         """Both sides as they are now, read over HTTP; what is held, and why, as the product says it."""
-        snapshots, documents = await asyncio.gather(
-            orders_of(self.store.control_url), documents_of(self.erp.control_url)
+        snapshots, documents = await asyncio.gather(orders_of(self.store.control_url), self.documents())
+        return tie_out(
+            snapshots,
+            documents,
+            policy=self.policy,
+            tables=self.tables,
+            held=await self.held(),
+            form=self.kind.form,
+            sales_document=self.policy.sales_document if self.kind.is_sales else "",
         )
-        held = await self.held()
-        return tie_out(snapshots, documents, policy=self.policy, tables=self.tables, held=held)
+
+    async def documents(self) -> Sequence[StoredDocument]:
+        """Everything in the ERP's books, read over HTTP."""
+        return await self.kind.documents(self.erp.control_url)
 
     async def held(self) -> dict[str, str]:
         """Order -> kind of the hold and why, from the command that a person would use."""
@@ -92,21 +103,24 @@ def command(
     orders: Annotated[int, typer.Option(min=0, help="More random orders, beside the story's own.")] = 0,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal stores.")] = 1,
     tamper: Annotated[bool, typer.Option("--tamper", help="Delete one ERP document before the tie-out.")] = False,
+    erp: Annotated[str, typer.Option(help=f"The ERP: {', '.join(ERPS)}.")] = next(iter(ERPS)),
     json: JsonOption = False,
 ) -> None:
     """See it work: a sandbox store and ERP, orders, postings and the tie-out."""
     out = Output(json=json)
+    if erp not in ERPS:
+        raise typer.BadParameter(f"there is no demo of {erp!r}; there is one of {', '.join(ERPS)}")
 
     async def work() -> Exit:
-        return await play(out, once=once, orders=orders, seed=seed, tamper=tamper)
+        return await play(out, ERPS[erp], once=once, orders=orders, seed=seed, tamper=tamper)
 
     run(out, work)
 
 
-async def play(out: Output, *, once: bool, orders: int, seed: int, tamper: bool) -> Exit:
+async def play(out: Output, kind: DemoErp, *, once: bool, orders: int, seed: int, tamper: bool) -> Exit:
     started = time.monotonic()
     async with AsyncExitStack() as stack:
-        demo = await _set_up(stack, out)
+        demo = await _set_up(stack, out, kind)
         await _place_orders(demo, seed=seed, orders=orders)
         out.say("Orders are placed; webhooks and polls bring them in ...")
         await _settled(demo)
@@ -114,12 +128,12 @@ async def play(out: Output, *, once: bool, orders: int, seed: int, tamper: bool)
         await post(f"{demo.store.control_url}/story", {"step": "edits"})
         result = await _settled(demo)
         if tamper:
-            victim = next(d for d in await documents_of(demo.erp.control_url) if not d.reversed_by and not d.reverses)
-            await delete_one(demo.erp.control_url, victim)
+            victim = next(d for d in await demo.documents() if not d.reversed_by and not d.reverses)
+            await kind.delete(demo.erp.control_url, victim)
             out.say(f"Somebody deletes {victim.number} ({victim.reference}) in the ERP.")
             result = await demo.compare()
         seconds = time.monotonic() - started
-        _show_documents(out, await documents_of(demo.erp.control_url), demo.policy.reference_tag)
+        _show_documents(out, await demo.documents(), Names(demo.policy.reference_tag))
         _show(out, result, seconds)
         if not once:
             await _stay(demo)
@@ -129,17 +143,17 @@ async def play(out: Output, *, once: bool, orders: int, seed: int, tamper: bool)
 # ------------------------------------------------------------------ set-up
 
 
-async def _set_up(stack: AsyncExitStack, out: Output) -> Demo:
+async def _set_up(stack: AsyncExitStack, out: Output, kind: DemoErp) -> Demo:
     home = Path(tempfile.mkdtemp(prefix="demo-", dir=_ready(data_directory())))
     postgres = EmbeddedPostgres(home / DEFAULT_DIRECTORY.name)
     stack.callback(shutil.rmtree, home, ignore_errors=True)
     stack.callback(postgres.stop)
     await asyncio.to_thread(postgres.start)
-    sandbox = SandboxProcess(["bigcommerce", "s4hana"], log=home / "sandbox.log")
+    sandbox = SandboxProcess(["bigcommerce", kind.system], log=home / "sandbox.log")
     stack.callback(sandbox.stop)
-    store, erp = sandbox.systems["bigcommerce"], sandbox.systems["s4hana"]
+    store, erp = sandbox.systems["bigcommerce"], sandbox.systems[kind.system]
     port = _free_port()
-    content = _configuration(store, erp, port)
+    content = _configuration(store, erp, kind, port)
     file = home / "configuration.yaml"
     with file.open("w") as stream:
         YAML().dump(content, stream)  # pyright: ignore[reportUnknownMemberType]
@@ -150,14 +164,12 @@ async def _set_up(stack: AsyncExitStack, out: Output) -> Demo:
         "BC_CLIENT_ID": str(store.credentials["client_id"]),
         "BC_CLIENT_SECRET": str(store.credentials["client_secret"]),
         "BC_WEBHOOK_SECRET": secrets.token_urlsafe(24),
-        "S4_CLIENT_ID": str(erp.credentials["client_id"]),
-        "S4_CLIENT_SECRET": str(erp.credentials["client_secret"]),
+        **{name: str(erp.credentials[credential]) for name, credential in kind.environment.items()},
     }
     integration = content["integrations"]["us-store"]
-    demo = Demo(
-        home, store, erp, policy_from(integration["policy"]), mapping_from(integration["mapping"]), environment, out
-    )
-    await _seed_erp(demo, integration["mapping"])
+    policy, tables = policy_from(integration["policy"]), mapping_from(integration["mapping"])
+    demo = Demo(home, store, erp, kind, policy, tables, environment, out)
+    await post(f"{erp.control_url}/seed", kind.seed(integration["mapping"]))
     out.say(f"Sandbox store at {store.base_url}, sandbox ERP at {erp.base_url}; all data under {home}")
     await demo.command("config", "apply", str(file))
     for name, arguments in (("serve", ("serve", "--port", str(port))), ("worker", ("worker",))):
@@ -170,14 +182,14 @@ def _ready(directory: Path) -> Path:
     return directory
 
 
-def _configuration(store: Announced, erp: Announced, port: int) -> Any:
+def _configuration(store: Announced, erp: Announced, kind: DemoErp, port: int) -> Any:
     """The example configuration, pointed at the sandbox."""
-    content: Any = YAML().load(EXAMPLE.read_text())  # pyright: ignore[reportUnknownMemberType]
+    content: Any = YAML().load((EXAMPLES / kind.example).read_text())  # pyright: ignore[reportUnknownMemberType]
     web_store, ledger = content["connections"]["web-store"], content["connections"]["ledger"]
     web_store |= {"base_url": store.base_url, "sandbox": True}
     web_store["settings"]["store_hash"] = store.credentials["store_hash"]
     ledger |= {"base_url": erp.base_url, "sandbox": True, "timing": TIMING}
-    ledger["settings"]["token_url"] = erp.token_url
+    ledger["settings"] |= kind.settings(erp)
     for name in ("open_from", "open_to"):
         ledger["settings"].pop(name, None)
     integration = content["integrations"]["us-store"]
@@ -188,26 +200,6 @@ def _configuration(store: Announced, erp: Announced, port: int) -> Any:
     }
     integration["policy"]["posting.cut_over"] = "2020-01-01"
     return content
-
-
-async def _seed_erp(demo: Demo, mapping: Mapping[str, Any]) -> None:
-    """Makes the ERP know what the mapping names: accounts, tax codes, profit centres, the one-time customer."""
-    accounts = {str(number) for role, number in mapping["accounts"].items() if role != "receivable"}
-    accounts |= {
-        str(row["account"]) for table in ("taxes", "payment_methods", "revenue_rules") for row in mapping[table]
-    }
-    codes = {str(row["tax_code"]) for row in mapping["taxes"]} | {str(mapping["untaxed_code"]), *EXTRA_TAX_CODES}
-    rules = [row.get("dimension", {}) for row in mapping["revenue_rules"]] + [mapping.get("default_dimension", {})]
-    centers = {str(rule["profit_center"]) for rule in rules if rule.get("profit_center")}
-    await post(
-        f"{demo.erp.control_url}/seed",
-        {
-            "gl_accounts": sorted(accounts),
-            "tax_codes": sorted(codes),
-            "profit_centers": sorted(centers),
-            "customers": [{"number": str(mapping["customers"]["one_time"]), "one_time": True}],
-        },
-    )
 
 
 async def _place_orders(demo: Demo, *, seed: int, orders: int) -> None:
@@ -291,25 +283,29 @@ DOCUMENTS = {
     "O": "orders",
     "P": "captured payments",
     "S": "payments known by status",
+    "T": "store credit spent",
+    "G": "gift certificates redeemed",
     "R": "refunds",
     "M": "money paid back",
-    "X": "reversals",
+    "A": "deposits applied",
+    "D": "adjustments",
 }
 
 
-def _show_documents(out: Output, documents: Sequence[StoredDocument], tag: str) -> None:
+def _show_documents(out: Output, documents: Sequence[StoredDocument], names: Names) -> None:
     """What stands in the ERP's books under our references, reversed documents included."""
-    kinds = [document.reference.removeprefix(f"{tag}-")[:1] for document in documents]
+    by_kind: dict[str, list[str]] = {}
+    for document in documents:
+        named = names.of(document.reference)
+        title = DOCUMENTS[named.kind] if named is not None else "reversals" if document.reverses else ""
+        if title:
+            by_kind.setdefault(title, []).append(document.reference)
     rows = [
-        (
-            name,
-            kinds.count(letter),
-            next((d.reference for d in documents if d.reference.startswith(f"{tag}-{letter}")), ""),
-        )
-        for letter, name in DOCUMENTS.items()
-        if letter in kinds
+        (title, len(by_kind[title]), by_kind[title][0])
+        for title in (*DOCUMENTS.values(), "reversals")
+        if title in by_kind
     ]
-    out.table("Posted in the ERP", ("journal entries for", "number", "for example"), rows)
+    out.table("Posted in the ERP", ("documents for", "number", "for example"), rows)
 
 
 def _show(out: Output, result: TieOut, seconds: float) -> None:

@@ -3,11 +3,9 @@
 import asyncio
 import json
 import urllib.request
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from ml_connector.connectors.base import StoredDocument, StoredLine
 from ml_connector.connectors.bigcommerce.wire import snapshot_from
 from ml_connector.domain.orders import OrderSnapshot
 
@@ -41,38 +39,3 @@ async def orders_of(control_url: str) -> list[OrderSnapshot]:
         if len(page["items"]) < PAGE:
             return found
         after = page["items"][-1]["order"]["id"]
-
-
-async def documents_of(control_url: str) -> list[StoredDocument]:
-    """Every journal entry of the ERP."""
-    page = await get(f"{control_url}/state/journal_entries")
-    return [_document(item) for item in page["items"]]
-
-
-async def delete_one(control_url: str, document: StoredDocument) -> None:
-    """A person deletes a document in the ERP behind our back."""
-    number, company, year = document.number.split("/")
-    await post(f"{control_url}/documents/{company}/{year}/{number}/delete", {})
-
-
-def _document(item: Any) -> StoredDocument:
-    lines = item["lines"]
-    return StoredDocument(
-        reference=item["document_reference_id"],
-        number=f"{item['accounting_document'].zfill(10)}/{item['company_code']}/{item['fiscal_year']}",
-        currency=lines[0]["currency"] if lines else "",
-        posting_date=date.fromisoformat(item["posting_date"]),
-        document_date=date.fromisoformat(item["document_date"]),
-        lines=tuple(
-            StoredLine(
-                account="" if line["kind"] == "tax" else line["account"],
-                amount=Decimal(str(line["amount"])),
-                tax_code=line.get("tax_code") or "",
-                customer=line["customer"] if line["kind"] == "debtor" else "",
-            )
-            for line in lines
-        ),
-        reversed_by=item["reversed_by"] or "",
-        reverses=item["reverses"] or "",
-        created_by=item["created_by"],
-    )

@@ -127,9 +127,15 @@ def _typed(line: Line) -> Line:
 def _predicted(work: Work, lines: Sequence[Line]) -> list[Line]:
     """The tax that the ERP will compute from the codes of `lines`, one line per code."""
     rates = TaxBook(work.snapshot, work.lookups).rates()
+    groups = {"+".join(group.codes): group for group in work.mapping.tax_groups}
+    accounts: dict[str, str] = {}
     nets: dict[str, list[Decimal]] = {}
     for line in lines:
-        for code in filter(None, line.tax_code.split("+")):
+        group = groups.get(line.tax_code)
+        if group is not None:  # one code of the ERP, whose rate is the sum
+            rates[group.code] = sum((rates.get(code, ZERO) for code in group.codes), ZERO)
+            accounts[group.code] = work.lookups.tax_account(group.codes[0])
+        for code in [group.code] if group is not None else filter(None, line.tax_code.split("+")):
             if rates.get(code):
                 nets.setdefault(code, []).append(line.signed)
     per_line = work.policy.sales_erp_tax_rounding == "per_line"
@@ -145,7 +151,7 @@ def _predicted(work: Work, lines: Sequence[Line]) -> list[Line]:
                 tax,
                 f"Tax {code}",
                 f"predicted: the ERP computes {plain(rates[code])} % on {abs(base)} ({how})",
-                account=work.lookups.tax_account(code),
+                account=accounts.get(code) or work.lookups.tax_account(code),
                 tax_code=code,
             )
             taxes.append(replace(line, itemised=Itemised(LineType.TAX, predicted=True)))

@@ -5,11 +5,12 @@ Each document is judged against what we sent (`touched`), each thing of the orde
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 from ml_connector.connectors.base import StoredDocument
 from ml_connector.domain.documents import Kind
-from ml_connector.domain.money import ZERO
+from ml_connector.domain.money import ZERO, minor_unit
 from ml_connector.engine.postings import Posting, Step
 from ml_connector.engine.records import Status
 from ml_connector.reconcile.causes import ABOUT, Cause
@@ -207,8 +208,11 @@ class _Judge:
         erp = total(booked).rounded(currency)
         exact = expected.shipping if expected else ZERO
         against = ours if standing else erp
-        if against.shipping is not None and is_rounding_of(exact, against.shipping, currency):
-            store = Measures(store.amount, store.tax, against.shipping, store.certificates, store.credit)
+        booked_shipping = against.shipping
+        if exact is not None and booked_shipping is not None and is_rounding_of(exact, booked_shipping, currency):
+            store = replace(store, shipping=booked_shipping)
+        if self._is_tax_rounding(store, against, currency):
+            store = replace(store, tax=against.tax)
         day = expected.day if expected else self._day(standing, live)
         if self.rules.covers(day):
             about = About(thing, self._name(thing, standing, live), store, ours, erp, currency, day)
@@ -234,6 +238,13 @@ class _Judge:
         for document in live:
             if self.rules.covers(document.posting_date):
                 add_accounts(self.found, document, 0, 1)
+
+    def _is_tax_rounding(self, store: Measures, against: Measures, currency: str) -> bool:
+        """An ERP that takes itemised documents may compute tax by itself, a cent beside the store; that cent stands on
+        the document's rounding line, within the tolerance."""
+        rules = self.rules
+        tolerance = minor_unit(currency) * rules.policy.rounding_tolerance_minor if currency else ZERO
+        return rules.is_sales and abs(store.tax - against.tax) <= tolerance
 
     def _currency(self, standing: Sequence[Posting], live: Sequence[StoredDocument]) -> str:
         if standing:

@@ -22,14 +22,15 @@ COMPLETED = {10}
 PAID_BY_STATUS = {11, 9, 8, 3, 2, 10}
 TENDERS = {"store_credit", "gift_certificate"}
 DELIVERY = {"shipment", "completion"}
+SHIPPING_COUPONS = {3, 4}
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
     """One thing that must be in the ledger: `kind` is the letter of its reference, `id` the store's ID of it.
 
-    `shipping`: net of what was charged with an order. `certificates`, `credit`: by how much the debt to holders of gift
-    certificates and of store credit grows. `at`: when it came into being.
+    `shipping`: net of what was charged with an order; None where it cannot be told. `certificates`, `credit`: by how
+    much the debt to holders of gift certificates and of store credit grows. `at`: when it came into being.
     """
 
     order_id: int
@@ -40,7 +41,7 @@ class Expected:
     currency: str
     day: date
     at: datetime
-    shipping: Decimal = ZERO
+    shipping: Decimal | None = ZERO
     certificates: Decimal = ZERO
     credit: Decimal = ZERO
 
@@ -86,7 +87,7 @@ def expected_of(
         at: datetime,
         *,
         tax: Decimal = ZERO,
-        shipping: Decimal = ZERO,
+        shipping: Decimal | None = ZERO,
         certificates: Decimal = ZERO,
         credit: Decimal = ZERO,
     ) -> Expected:
@@ -114,7 +115,7 @@ def expected_of(
             order.total.inc_tax,
             order.created,
             tax=order.total.tax,
-            shipping=_shipping(snapshot),
+            shipping=None if sales and _has_shipping_coupon(snapshot) else _shipping(snapshot),
             certificates=_certificates_sold(snapshot, policy) - (ZERO if sales else certificates),
             credit=ZERO if sales else -credit,
         )
@@ -184,6 +185,11 @@ def _pays(row: Transaction, payment: RefundPayment) -> bool:
     if payment.transaction_id:
         return row.id == payment.transaction_id
     return row.gateway == payment.provider_id and row.amount == payment.amount
+
+
+def _has_shipping_coupon(snapshot: OrderSnapshot) -> bool:
+    """An itemised document has shipping net of its coupon, and the store does not say what the coupon took off it."""
+    return any(coupon.type in SHIPPING_COUPONS for coupon in snapshot.coupons)
 
 
 def _shipping(snapshot: OrderSnapshot) -> Decimal:

@@ -82,6 +82,10 @@ def _not_yet(view: View, about: About, words: str, *, otherwise: Cause) -> bool:
     return False
 
 
+DECIDED_BY_A_PERSON = frozenset({"amended_after_invoicing"})
+"""What was invoiced is credited and invoiced anew by a person alone: until then both sides differ, and say so."""
+
+
 def two_sides(view: View, about: About, live: Sequence[StoredDocument]) -> bool:
     thing, record = about.thing, view.case.record
     if thing.expected is None:
@@ -107,6 +111,8 @@ def two_sides(view: View, about: About, live: Sequence[StoredDocument]) -> bool:
         words = f"{main[0].number} is in {main[0].currency}, the order in {about.currency}"
         view.say(Cause.CURRENCY, about, words, about.name, main)
     number = main[0].number if main else about.name
+    if record is not None and record.hold in DECIDED_BY_A_PERSON:
+        return True
     if about.store.amount != about.erp.amount:
         view.say(Cause.AMOUNT, about, f"{number} differs from the store", about.name, main)
     if about.store.tax != about.erp.tax:

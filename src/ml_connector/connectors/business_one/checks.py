@@ -15,6 +15,7 @@ from ml_connector.connectors.business_one.wire import (
     freight_lines,
     is_service,
     means,
+    tax_code,
     unit_price,
     value_of,
     written_lines,
@@ -101,7 +102,7 @@ async def _codes(document: Document, data: MasterData, client: B1Client) -> list
         except FieldError as error:
             return [Problem("field", "TransferAccount", str(error))]
     lines, freight = written_lines(document, settings), freight_lines(document, settings)
-    codes = [line.tax_code for line in (*lines, *freight) if line.tax_code]
+    codes = [tax_code(line, settings) for line in (*lines, *freight) if line.tax_code]
     warehouses = [line.itemised.warehouse for line in lines if line.itemised is not None and line.itemised.warehouse]
     rules = [rule for line in lines for rule in dimensions(line, settings).values()]
     found = _missing("tax", codes, await data.tax_codes(), "the tax code") if codes else []

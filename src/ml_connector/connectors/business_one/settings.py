@@ -1,7 +1,7 @@
 """The settings of one Business One connection, read once and checked."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal, cast
@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 from ml_connector.connectors.base import Settings, Timing
 from ml_connector.connectors.http import Timeouts, TlsSettings
 from ml_connector.domain.documents import Kind, Role
+from ml_connector.domain.mapping import TaxGroup
 
 Api = Literal["auto", "v1", "v2"]
 TaxField = Literal["VatGroup", "TaxCode"]
@@ -39,7 +40,9 @@ class CustomerDefaults:
 @dataclass(frozen=True, slots=True)
 class B1Settings:
     """`freight`: expense code per role; a role without one becomes a line of `charge_item`. `currencies`: B1's code per
-    ISO code where they differ. `claims`: a row of our user table goes with every document (the hard guard)."""
+    ISO code where they differ. `claims`: a row of our user table goes with every document (the hard guard).
+    `tax_groups`: the codes of several taxes on one part, joined by `+`, to the one code that stands for them here; they
+    come with the mapping."""
 
     name: str
     base_url: str
@@ -55,6 +58,7 @@ class B1Settings:
     charge_item: str = ""
     dimensions: Mapping[str, str] = field(default_factory=lambda: dict(DIMENSIONS))
     currencies: Mapping[str, str] = field(default_factory=dict[str, str])
+    tax_groups: Mapping[str, str] = field(default_factory=dict[str, str])
     branch: int | None = None
     series: Mapping[Kind, int] = field(default_factory=dict[Kind, int])
     reserve_invoice: bool = False
@@ -103,6 +107,7 @@ def read_settings(settings: Settings) -> B1Settings:
         charge_item=_text(given, "charge_item", ""),
         dimensions=_dimensions(given),
         currencies={str(iso): str(code) for iso, code in _group(given, "currencies").items()},
+        tax_groups=_tax_groups(given.get("tax_groups")),
         branch=_integer(given, "branch"),
         series=_series(given),
         reserve_invoice=given.get("reserve_invoice") is True,
@@ -164,6 +169,11 @@ def _freight(given: Mapping[str, object]) -> Mapping[Role, int]:
     if (shipping := _integer(given, "freight_code")) is not None:
         codes.setdefault(Role.SHIPPING_INCOME, shipping)
     return {role: code for role, code in codes.items() if code is not None}
+
+
+def _tax_groups(value: object) -> Mapping[str, str]:
+    groups = cast("Sequence[object]", value) if isinstance(value, Sequence) else ()
+    return {"+".join(group.codes): group.code for group in groups if isinstance(group, TaxGroup)}
 
 
 def _dimensions(given: Mapping[str, object]) -> Mapping[str, str]:

@@ -60,7 +60,7 @@ def sales_document(outgoing: Outgoing, settings: B1Settings, facts: Facts) -> di
         item_line(line, document, settings, facts) | (base[place] if base else {})
         for place, line in enumerate(written_lines(document, settings))
     ]
-    if not lines and not freight_lines(document, settings):
+    if not lines:
         raise FieldError(f"{document.reference} has no lines")
     body: dict[str, Any] = {
         "CardCode": document.customer,
@@ -162,7 +162,7 @@ def item_line(line: Line, document: Document, settings: B1Settings, facts: Facts
         }
     body["DiscountPercent"] = "0"
     if line.tax_code:
-        body[settings.tax_field] = line.tax_code
+        body[settings.tax_field] = tax_code(line, settings)
     return body | dimensions(line, settings)
 
 
@@ -189,8 +189,13 @@ def freight_line(line: Line, document: Document, settings: B1Settings) -> dict[s
         "DistributionMethod": "aedm_None",
     }
     if line.tax_code:
-        body[settings.tax_field] = line.tax_code
+        body[settings.tax_field] = tax_code(line, settings)
     return body
+
+
+def tax_code(line: Line, settings: B1Settings) -> str:
+    """Several taxes of one part are one code here, whose rate is their sum."""
+    return settings.tax_groups.get(line.tax_code, line.tax_code)
 
 
 def dimensions(line: Line, settings: B1Settings) -> dict[str, str]:
