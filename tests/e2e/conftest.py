@@ -19,7 +19,7 @@ def demos(request: pytest.FixtureRequest) -> Iterator[Demos | None]:
     if not any("demos" in getattr(item, "fixturenames", ()) for item in request.session.items if _asks(item)):
         yield None
         return
-    homes = [Path(tempfile.mkdtemp(prefix="mlc-demo-")) for _ in range(2)]
+    homes = [Path(tempfile.mkdtemp(prefix="mlc-demo-")) for _ in range(3)]
     for home in homes:
         home.chmod(0o711)
     demos = Demos(*homes)

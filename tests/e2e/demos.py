@@ -1,4 +1,4 @@
-"""Both runs of the demo, started when the session starts and waited for where they are asked about."""
+"""The runs of the demo, started when the session starts and waited for where they are asked about."""
 
 import os
 import subprocess
@@ -18,12 +18,16 @@ class Ended:
 
 
 class Demos:
-    """`clean` ends with figures for a script, `tampered` with words for a person. A directory for each run, through
-    which another user may pass (the embedded PostgreSQL's)."""
+    """`clean` ends with figures for a script, `tampered` with words for a person, `business_one` with the figures of the
+    other ERP. A directory for each run, through which another user may pass (the embedded PostgreSQL's)."""
 
-    def __init__(self, clean: Path, tampered: Path) -> None:
-        self._running = {clean: self._start(clean, "--json"), tampered: self._start(tampered, "--tamper")}
-        self._clean, self._tampered = clean, tampered
+    def __init__(self, clean: Path, tampered: Path, business_one: Path) -> None:
+        self._running = {
+            clean: self._start(clean, "--json"),
+            tampered: self._start(tampered, "--tamper"),
+            business_one: self._start(business_one, "--json", "--erp", "business_one"),
+        }
+        self._clean, self._tampered, self._business_one = clean, tampered, business_one
         self._ended: dict[Path, Ended] = {}
 
     @property
@@ -33,6 +37,10 @@ class Demos:
     @property
     def tampered(self) -> Ended:
         return self._end(self._tampered)
+
+    @property
+    def business_one(self) -> Ended:
+        return self._end(self._business_one)
 
     def close(self) -> None:
         for process in self._running.values():

@@ -24,6 +24,18 @@ def test_the_demo_ends_clean(demos: Demos) -> None:
     assert figures["held"] < 5
 
 
+def test_the_demo_with_business_one_ends_clean(demos: Demos) -> None:
+    ended = demos.business_one
+    assert ended.status == 0, ended.words
+    figures = json.loads(ended.lines[-1])
+    assert figures.keys() >= KEYS
+    assert figures["orders"] >= 30
+    assert figures["documents"] > figures["orders"]
+    assert (figures["duplicates"], figures["missing"], figures["found"]) == (0, 0, [])
+    assert all(Decimal(amount) == 0 for amount in figures["differences"].values())
+    assert figures["held"] < 5
+
+
 def test_the_demo_goes_red_when_a_document_is_deleted(demos: Demos) -> None:
     ended = demos.tampered
     assert ended.status == 1, ended.words
