@@ -116,15 +116,17 @@ async def find(client: B1Client, lookups: Sequence[Lookup]) -> Mapping[str, Sequ
         client.rows(SET, key="CardCode", where=where, select=SELECT) for where in chunks(list(dict.fromkeys(clauses)))
     )
     rows = list({text_of(row, "CardCode"): row for rows in answered for row in rows}.values())
-    found: dict[str, Sequence[StoredDocument]] = {}
-    for reference, document in documents.items():
-        base = document.base_reference
-        hits = [row for row in rows if text_of(row, EXTERNAL_ID) == base or _is_its_code(row, base)]
-        if not hits and (email := _email(document, client.settings)):
-            hits = [row for row in rows if _matches(row, email)]
-        if hits:
-            found[reference] = [_stored(reference, row) for row in hits]
-    return found
+    found = {reference: hits_of(document, rows, client.settings) for reference, document in documents.items()}
+    return {reference: hits for reference, hits in found.items() if hits}
+
+
+def hits_of(document: Document, rows: Sequence[Row], settings: B1Settings) -> list[StoredDocument]:
+    """Which of `rows` answer to `document`."""
+    base = document.base_reference
+    hits = [row for row in rows if text_of(row, EXTERNAL_ID) == base or _is_its_code(row, base)]
+    if not hits and (email := _email(document, settings)):
+        hits = [row for row in rows if _matches(row, email)]
+    return [_stored(document.reference, row) for row in hits]
 
 
 def _is_its_code(row: Row, base: str) -> bool:
@@ -163,8 +165,9 @@ _ADDRESS = ("Street", "BuildingFloorRoom", "City", "ZipCode", "State", "Country"
 
 def _address(row: Row, kind: str) -> Row | None:
     value = row.get("BPAddresses")
-    rows = cast("list[Row]", value) if isinstance(value, list) else []
-    return next((each for each in rows if text_of(each, "AddressType") == kind), None)
+    rows = cast("list[object]", value) if isinstance(value, list) else []
+    addresses = [cast("Row", each) for each in rows if isinstance(each, dict)]
+    return next((each for each in addresses if text_of(each, "AddressType") == kind), None)
 
 
 async def create(client: B1Client, document: Document, permit: Permit) -> PostResult:
