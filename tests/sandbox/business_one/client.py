@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import requests
@@ -106,6 +107,16 @@ class ServiceLayer:
 
     def fault(self, name: str, *, match: dict[str, Any] | None = None, **args: Any) -> None:
         self.control("POST", "/faults", {"fault": name, "match": {"times": 1, **(match or {})}, "args": args})
+
+    @contextmanager
+    def standing(self, moment: str) -> Iterator[None]:
+        """The stand-in's clock shows this moment and as good as stands; logged in anew."""
+        self.control("POST", "/clock", {"now": moment, "scale": 1e-6})
+        try:
+            self.login()
+            yield
+        finally:
+            self.control("POST", "/clock", {"scale": 1})
 
     def stock(self, item: str, warehouse: str = "01") -> tuple[float, float]:
         """In stock and committed."""

@@ -126,7 +126,7 @@ def test_skewed_clock_is_told_by_ping_and_company(b1: ServiceLayer) -> None:
     before = float(requests.get(b1.told.base_url + "/ping/", timeout=TIMEOUT_S).json()["timestamp"])
     b1.settings(clock_skew_s=600)
     after = float(requests.get(b1.told.base_url + "/ping/", timeout=TIMEOUT_S).json()["timestamp"])
-    assert 600 <= after - before < 600 + TIMEOUT_S
+    assert after - before >= 600
     assert set(b1.post("CompanyService_GetCurrentServerTime").json()) >= {"CurrentDate", "CurrentTime"}
 
 

@@ -119,18 +119,17 @@ def test_filters_that_are_refused(b1: ServiceLayer, text: str) -> None:
 
 
 def test_time_of_a_stamp_counts_by_the_minute(b1: ServiceLayer) -> None:
-    b1.control("POST", "/clock", {"now": "2026-03-07T20:38:45+00:00"})
-    b1.login()
-    orders(b1, 1)
-    row = b1.get("Orders(1)?$select=UpdateDate,UpdateTime")
-    assert (row["UpdateDate"], row["UpdateTime"][:6]) == ("2026-03-07T00:00:00Z", "14:38:")  # Chicago
-    for text, found in (
-        ("UpdateTime eq '14:38:59'", [1]),
-        ("UpdateTime ge '143800'", [1]),
-        ("UpdateTime gt '14:38'", []),
-        ("UpdateTime ge '14:39'", []),
-    ):
-        assert entries(b1.get(f"Orders?$filter={text}")) == found, text
+    with b1.standing("2026-03-07T20:38:45+00:00"):
+        orders(b1, 1)
+        row = b1.get("Orders(1)?$select=UpdateDate,UpdateTime")
+        assert (row["UpdateDate"], row["UpdateTime"]) == ("2026-03-07T00:00:00Z", "14:38:45")  # Chicago
+        for text, found in (
+            ("UpdateTime eq '14:38:59'", [1]),
+            ("UpdateTime ge '143800'", [1]),
+            ("UpdateTime gt '14:38'", []),
+            ("UpdateTime ge '14:39'", []),
+        ):
+            assert entries(b1.get(f"Orders?$filter={text}")) == found, text
 
 
 def test_pages_follow_links_and_the_wanted_size(b1: ServiceLayer) -> None:

@@ -70,6 +70,7 @@ def receiver() -> Iterator[Receiver]:
 
 def subscribe(b1: ServiceLayer, receiver: Receiver, **more: Any) -> None:
     assert b1.post("CompanyService_UpdateAdminInfo", {"AdminInfo": {"EnableWebhook": "tYES"}}).status_code == 204
+    b1.settings(webhook_timeout_s=60)
     wanted = [("Invoices", "Created"), ("Invoices", "Cancelled"), ("Items", "Updated")]
     events = [{"BusinessObject": name, "TransactionType": kind} for name, kind in wanted]
     body = {
