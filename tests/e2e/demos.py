@@ -18,8 +18,8 @@ class Ended:
 
 
 class Demos:
-    """`clean` ends with figures for a script, `tampered` with words for a person, `business_one` with the figures of the
-    other ERP. A directory for each run, through which another user may pass (the embedded PostgreSQL's)."""
+    """`clean` ends with figures for a script, `tampered` with words for a person, `business_one` with the figures of
+    the other ERP. A directory for each run, through which another user may pass (the embedded PostgreSQL's)."""
 
     def __init__(self, clean: Path, tampered: Path, business_one: Path) -> None:
         self._running = {

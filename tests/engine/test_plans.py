@@ -61,6 +61,7 @@ STATEMENTS: dict[str, tuple[TextClause, dict[str, Any]]] = {
             "expected": 1,
         },
     ),
+    "youngest": (postings_sql.YOUNGEST, {"integration": 1, "v_s": 60.0}),
     "wake": (postings_sql.WAKE, {"integration": 1, "references": ["S1-C7"]}),
 }
 GROWING = {"records", "postings"}

@@ -301,9 +301,16 @@ SELECT reverses_reference, reverses_generation FROM postings
    AND state IN ('sending', 'uncertain', 'posted', 'checked')
 """)
 
-# The youngest of those that the look-up must show by now; where there is none, the youngest of all.
+# The youngest of those that the look-up must show by now; where there is none, the youngest of all. Each by the index.
+_YOUNGEST = f"""
+  SELECT {_COLUMNS}, {{shown}} AS shown FROM postings p
+   WHERE p.integration = :integration AND p.state IN ('posted', 'checked') AND p.kind <> 'customer' {{when}}
+   ORDER BY p.posted_at DESC LIMIT 1
+"""  # noqa: S608
 YOUNGEST = text(f"""
-SELECT {_COLUMNS} FROM postings p
- WHERE p.integration = :integration AND p.state IN ('posted', 'checked') AND p.kind <> 'customer'
- ORDER BY p.posted_at <= statement_timestamp() - :v_s * interval '1 second' DESC, p.posted_at DESC LIMIT 1
+SELECT * FROM (
+  ({_YOUNGEST.format(shown="true", when="AND p.posted_at <= statement_timestamp() - :v_s * interval '1 second'")})
+  UNION ALL
+  ({_YOUNGEST.format(shown="false", when="")})
+) each ORDER BY shown DESC LIMIT 1
 """)  # noqa: S608

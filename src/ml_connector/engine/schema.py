@@ -182,6 +182,12 @@ postings = Table(
         "reverses_generation",
         postgresql_where=text("reverses_reference IS NOT NULL"),
     ),
+    Index(
+        "postings_witness",
+        "integration",
+        "posted_at",
+        postgresql_where=text("state IN ('posted', 'checked') AND kind <> 'customer'"),
+    ),
     postgresql_with={"fillfactor": 70},
 )
 
