@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import arrivals, calls, catch_up, claims, flood, intake, latency, pipeline, reconciling
+from bench import arrivals, calls, catch_up, claims, flood, intake, latency, pipeline, reconciling, stock
 from bench.rows import Row, show, write
 from bench.sizes import FULL, NORMAL, TINY, Sizes
 from bench.world import World, world
@@ -47,6 +47,7 @@ PARTS: Mapping[str, Part] = {
     "reconcile": lambda world, sizes, say: reconciling.rows(
         world, orders=sizes.reconcile, box_s=sizes.within_s, seed=700, say=say
     ),
+    "stock": lambda world, sizes, say: stock.rows(world, sizes.stock, say=say),
 }
 """In this order; each leaves nothing behind."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from bench.catch_up import Sizes as CatchUp
 from bench.flood import Sizes as Flood
+from bench.stock import Sizes as Stock
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Sizes:
     flood: Flood = Flood()
     catch_up: CatchUp = CatchUp(orders=10_000, box_s=420.0)
     reconcile: int = 100_000
+    stock: Stock = Stock()
     within_s: float = 1_680.0
 
     def in_time(self, left_s: float) -> "Sizes":
@@ -53,5 +55,6 @@ TINY = Sizes(
     flood=Flood(integrations=3, rounds=1, flood=100),
     catch_up=CatchUp(orders=20, box_s=20.0, trial=10),
     reconcile=100,
+    stock=Stock(skus=300, changed=3),
 )
 """To see whether it works; measures nothing."""

@@ -25,6 +25,10 @@ TARGETS = {
     "worker memory: at the end over after the warm-up": (1.1, "lower"),
     "reconcile, streaming: processor time per order": (4.0, "lower"),
     "reconcile, streaming: peak memory": (200.0, "lower"),
+    "stock, 3 of 300 SKUs change: ERP reads": (2.0, "lower"),
+    "stock, 3 of 300 SKUs change: store reads": (2.0, "lower"),
+    "stock, 3 of 300 SKUs change: store writes": (1.0, "lower"),
+    "stock, recount of every SKU: store reads": (1.0, "lower"),
     "database: size per order": (60.0, "lower"),
     "database: size per order after retention": (15.0, "lower"),
 }

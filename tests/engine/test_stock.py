@@ -185,6 +185,19 @@ async def test_a_document_that_takes_the_goods_out_counts_from_the_next_read(
     assert await reserved(database, "A", LONG_AGO + timedelta(seconds=15)) == after
 
 
+async def test_a_document_that_was_reversed_takes_nothing_out(database: Database) -> None:
+    await taken(database, "1", A=3)
+    await posted(database, "1", "sales_invoice", LONG_AGO)
+    assert await reserved(database, "A") == Reserved(0)
+    await execute(
+        database,
+        "INSERT INTO postings (integration, reference, connection, flow, record_key, kind, state, step, fingerprint,"
+        " content, reverses_reference, reverses_generation, posted_at) VALUES (1, 'V', 1, 'orders', '1', 'reversal',"
+        " 'posted', 'reverse', '', '{}', 'sales_invoice-1', 1, now())",
+    )
+    assert await reserved(database, "A") == Reserved(3)
+
+
 # ------------------------------------------------------------------ freshness
 
 

@@ -113,6 +113,9 @@ SELECT r.sku, sum(r.quantity) AS quantity, coalesce(bool_or(p.posted), false) AS
     SELECT true AS posted, bool_or(p.posted_at < n.counted_before) AS counted FROM postings p
      WHERE p.integration = r.integration AND p.flow = 'orders' AND p.record_key = r.order_key
        AND p.kind IN ({LIVE_KINDS}) AND p.state IN ('posted', 'checked')
+       AND NOT EXISTS (SELECT 1 FROM postings v
+                        WHERE v.integration = p.integration AND v.reverses_reference = p.reference
+                          AND v.reverses_generation = p.generation AND v.state IN ('posted', 'checked'))
     HAVING count(*) > 0) p ON true
  WHERE o.status IS DISTINCT FROM 'excluded' AND NOT coalesce(p.counted, false)
  GROUP BY r.sku

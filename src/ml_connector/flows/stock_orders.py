@@ -1,6 +1,6 @@
 """What store orders have taken off its stock, kept for the stock flow: an absolute write must not give it back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ml_connector.connectors.systems import find_system
@@ -22,7 +22,8 @@ FIRST_LOOK_BACK_S = 86_400.0
 
 
 async def note_orders(context: Context, run: Run, snapshots: Mapping[str, OrderSnapshot]) -> None:
-    """Keeps what these orders hold, and marks the SKUs whose figure in the store may not know it. One transaction."""
+    """Keeps what these orders hold, and marks the SKUs whose figure in the store may not know it, in the same
+    transaction."""
     if not snapshots or not context.integration.flow(STOCK).enabled:
         return
     by_shipment = find_system(context.erp.system).style != "sales"
@@ -30,13 +31,30 @@ async def note_orders(context: Context, run: Run, snapshots: Mapping[str, OrderS
         Taken(key, each.order.created, each.order.modified, open_quantities(each, leaves_by_shipment=by_shipment))
         for key, each in sorted(snapshots.items())
     ]
-    async with context.database.transaction() as connection:
-        await fence(connection, run.fence)
-        again = await stock.reserve(connection, run.integration, taken)
-        await records.mark(connection, run.integration, STOCK, again)
+    again = 0
+    for part in _parts(taken):
+        async with context.database.transaction() as connection:
+            await fence(connection, run.fence)
+            skus = await stock.reserve(connection, run.integration, part)
+            await records.mark(connection, run.integration, STOCK, skus)
+        again += len(skus)
     if again:
         async with context.database.connect() as connection:
             await records.notify(connection, [Lane(run.integration, STOCK)])
+
+
+def _parts(taken: Sequence[Taken]) -> Iterator[list[Taken]]:
+    """As few parts as the number of marks in a transaction allows: an edit marks what an order had and what it has."""
+    part: list[Taken] = []
+    count = 0
+    for each in taken:
+        if part and count + len(each.by_sku) > records.MARK_AT_ONCE // 2:
+            yield part
+            part, count = [], 0
+        part.append(each)
+        count += len(each.by_sku)
+    if part:
+        yield part
 
 
 async def catch_up(context: Context, run: Run) -> bool:

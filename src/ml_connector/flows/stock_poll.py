@@ -16,12 +16,13 @@ from ml_connector.flows.answers import outcome_of_error
 from ml_connector.flows.context import Context
 from ml_connector.flows.polls import poll_name
 from ml_connector.flows.runtime import Runtime
+from ml_connector.flows.stock import BATCH
 from ml_connector.flows.stock import NAME as STOCK
 from ml_connector.planning.stock import SkusOfItems, scan_digest
 
 NAME = poll_name(STOCK)
 SCANNED_AT = "scanned_at"
-MARKED_AT_ONCE = 1000
+MARKED_AT_ONCE = BATCH
 
 
 class StockPollFlow:
@@ -49,54 +50,60 @@ class StockPollFlow:
 
 
 async def scan(context: Context, run: Run) -> None:
-    """Marks the SKUs of every item that is not as the last scan saw it, also of those that are gone."""
+    """Marks the SKUs of every item that is not as the last scan saw it, also of those that are gone.
+
+    As many at once as a run of the flow takes, so that few changes among many items make few calls to the store.
+    """
     skus = SkusOfItems(context.mapping)
     async with context.database.connect() as connection:
         began = await stock.now(connection)
         before = await stock.seen_items(connection, run.integration)
+    found: dict[str, tuple[str, ItemStock | None]] = {}
     async for page in context.stock.all_stock(sorted(context.mapping.warehouses)):
         if not run.alive or run.stopping:
             return
         before -= {each.item for each in page}
-        for start in range(0, len(page), MARKED_AT_ONCE):
-            await _compare(context, run, skus, began, page[start : start + MARKED_AT_ONCE])
-    gone = sorted(before)
-    for start in range(0, len(gone), MARKED_AT_ONCE):
-        await _mark(context, run, skus, began, dict.fromkeys(gone[start : start + MARKED_AT_ONCE], ""), {})
+        found |= await _news(context, run, skus, page)
+        while len(found) >= MARKED_AT_ONCE:
+            await _mark(context, run, skus, began, found)
+    found |= dict.fromkeys(sorted(before), ("", None))
+    while found:
+        await _mark(context, run, skus, began, found)
     async with context.database.transaction() as connection:
         await fence(connection, run.fence)
         await watermarks.note(connection, run.integration, STOCK, {SCANNED_AT: began.isoformat()})
 
 
-async def _compare(context: Context, run: Run, skus: SkusOfItems, began: datetime, page: Sequence[ItemStock]) -> None:
-    digests = {
-        each.item: scan_digest(each, skus.of(each.item), context.mapping, context.policy)
-        for each in page
-        if skus.of(each.item)
-    }
+async def _news(
+    context: Context, run: Run, skus: SkusOfItems, page: Sequence[ItemStock]
+) -> dict[str, tuple[str, ItemStock | None]]:
+    """Digest and content of the items that a SKU shows and that are not as they were."""
+    shown = {each.item: each for each in page if skus.of(each.item)}
+    digests = {item: scan_digest(each, skus.of(item), context.mapping, context.policy) for item, each in shown.items()}
     if not digests:
-        return
+        return {}
     async with context.database.connect() as connection:
-        news = set(await stock.news(connection, run.integration, digests))
-    contents = {each.item: stock_to_json(each) for each in page if each.item in news}
-    await _mark(context, run, skus, began, {item: digests[item] for item in contents}, contents)
+        return {item: (digests[item], shown[item]) for item in await stock.news(connection, run.integration, digests)}
 
 
 async def _mark(
-    context: Context,
-    run: Run,
-    skus: SkusOfItems,
-    began: datetime,
-    digests: Mapping[str, str],
-    contents: Mapping[str, Mapping[str, object]],
+    context: Context, run: Run, skus: SkusOfItems, began: datetime, found: dict[str, tuple[str, ItemStock | None]]
 ) -> None:
-    keys = sorted({sku for item in digests for sku in skus.of(item)})
-    if not digests:
-        return
+    """Takes what it keeps and marks, in one transaction, out of `found`."""
+    part: dict[str, tuple[str, ItemStock | None]] = {}
+    keys: set[str] = set()
+    while found and len(part) < MARKED_AT_ONCE:
+        item = next(iter(found))
+        more = keys.union(skus.of(item))
+        if part and len(more) > records.MARK_AT_ONCE:
+            break
+        part[item], keys = found.pop(item), more
     async with context.database.transaction() as connection:
         await fence(connection, run.fence)
-        await records.mark(connection, run.integration, STOCK, keys)
+        await records.mark(connection, run.integration, STOCK, sorted(keys))
         await crash.point("watermark.commit.b", STOCK)
+        contents = {item: stock_to_json(each) for item, (_, each) in part.items() if each is not None}
+        digests = {item: digest for item, (digest, _) in part.items()}
         await stock.see(connection, run.integration, began, digests, contents)
     await crash.point("watermark.commit.a", STOCK)
     async with context.database.connect() as connection:
