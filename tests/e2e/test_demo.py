@@ -34,6 +34,8 @@ def test_the_demo_with_business_one_ends_clean(demos: Demos) -> None:
     assert (figures["duplicates"], figures["missing"], figures["found"]) == (0, 0, [])
     assert all(Decimal(amount) == 0 for amount in figures["differences"].values())
     assert figures["held"] < 5
+    assert figures["stock_skus"] > 10  # each begins with a wrong figure in the store
+    assert figures["stock_mismatches"] == 0, figures["stock"]
 
 
 def test_the_demo_goes_red_when_a_document_is_deleted(demos: Demos) -> None:

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -36,14 +37,25 @@ from ml_connector.connectors.base import StoredDocument
 from ml_connector.domain.mapping import Mapping as Tables
 from ml_connector.domain.policy import Policy
 from ml_connector.engine.embedded import DEFAULT_DIRECTORY, EmbeddedPostgres
-from ml_connector.reconcile.names import Names
+from ml_connector.reconcile.names import SALE, Names
 from ml_connector.reconcile.tie_out import TieOut, tie_out
 from ml_connector.sandbox.process import Announced, SandboxProcess
 
 EXAMPLES = Path(__file__).parents[1] / "config"
 BEFORE_HOOKS = 12  # orders that only a poll can find: they are placed before any webhook is registered
 SETTLE_S = 120.0
+HOLDS_NO_STOCK = (0, 5, 6)  # incomplete, cancelled, declined
+COUNTED_WRONG = 3  # pieces of everything that the store believes in at first
+MOVED = {"PLATE": -40, "MUG-BLUE": 25, "TENT-2": -4990}  # what happens in the warehouse meanwhile
 TIMING = {"p_s": 2.0, "t_s": 10.0, "l_s": 2.0, "v_s": 0.2, "s_s": 0.0}
+
+
+@dataclass(frozen=True, slots=True)
+class StockTie:
+    """How many SKUs were compared; SKU -> what is wrong."""
+
+    skus: int
+    wrong: Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -75,6 +87,36 @@ class Demo:
     async def documents(self) -> Sequence[StoredDocument]:
         """Everything in the ERP's books, read over HTTP."""
         return await self.kind.documents(self.erp.control_url)
+
+    async def stock(self) -> StockTie | None:
+        """What the store shows against what the ERP has free, less the pieces of store orders that are not in its books;
+        all read over HTTP. None where no stock flows back."""
+        if self.kind.stock is None:
+            return None
+        shown = {
+            row["sku"]: row["on_hand"]
+            for row in (await get(f"{self.store.control_url}/state/inventory"))["items"]
+            if row["location_id"] in self.tables.warehouses.values()
+        }
+        free = await self.kind.stock.available(self.erp.control_url, self.tables.warehouses)
+        names = Names(self.policy.reference_tag)
+        booked = {
+            named.order
+            for document in await self.documents()
+            if (named := names.of(document.reference)) is not None and named.kind == SALE
+        }
+        waiting: Counter[str] = Counter()
+        for snapshot in await orders_of(self.store.control_url):
+            if snapshot.order.status_id not in HOLDS_NO_STOCK and str(snapshot.order.id) not in booked:
+                for line in snapshot.lines:
+                    waiting[line.sku] += line.quantity
+        wanted = {sku: max(0, int(free[sku]) - waiting[sku]) for sku in shown if sku in free}
+        wrong = {
+            sku: f"the store shows {shown[sku]}, it should show {pieces}"
+            for sku, pieces in sorted(wanted.items())
+            if shown[sku] != pieces
+        }
+        return StockTie(len(wanted), wrong)
 
     async def held(self) -> dict[str, str]:
         """Order -> kind of the hold and why, from the command that a person would use."""
@@ -126,18 +168,23 @@ async def play(out: Output, kind: DemoErp, *, once: bool, orders: int, seed: int
         await _settled(demo)
         out.say("Some orders are edited and cancelled after they were posted ...")
         await post(f"{demo.store.control_url}/story", {"step": "edits"})
+        if kind.stock is not None:
+            out.say("Pieces come into the warehouse and go ...")
+            for sku, pieces in MOVED.items():
+                await kind.stock.move(demo.erp.control_url, sku, pieces)
         result = await _settled(demo)
         if tamper:
             victim = next(d for d in await demo.documents() if not d.reversed_by and not d.reverses)
             await kind.delete(demo.erp.control_url, victim)
             out.say(f"Somebody deletes {victim.number} ({victim.reference}) in the ERP.")
             result = await demo.compare()
+        stock = await demo.stock()
         seconds = time.monotonic() - started
         _show_documents(out, await demo.documents(), Names(demo.policy.reference_tag))
-        _show(out, result, seconds)
+        _show(out, result, stock, seconds)
         if not once:
             await _stay(demo)
-        return Exit.FINE if result.clean else Exit.FOUND
+        return Exit.FINE if result.clean and (stock is None or not stock.wrong) else Exit.FOUND
 
 
 # ------------------------------------------------------------------ set-up
@@ -170,6 +217,10 @@ async def _set_up(stack: AsyncExitStack, out: Output, kind: DemoErp) -> Demo:
     policy, tables = policy_from(integration["policy"]), mapping_from(integration["mapping"])
     demo = Demo(home, store, erp, kind, policy, tables, environment, out)
     await post(f"{erp.control_url}/seed", kind.seed(integration["mapping"]))
+    if kind.stock is not None:
+        skus = await kind.stock.available(erp.control_url, tables.warehouses)
+        items = [{"sku": sku, "quantity": COUNTED_WRONG, "location_id": 1, "tracked_by": "product"} for sku in skus]
+        await post(f"{store.control_url}/inventory", {"items": items})
     out.say(f"Sandbox store at {store.base_url}, sandbox ERP at {erp.base_url}; all data under {home}")
     await demo.command("config", "apply", str(file))
     for name, arguments in (("serve", ("serve", "--port", str(port))), ("worker", ("worker",))):
@@ -198,6 +249,8 @@ def _configuration(store: Announced, erp: Announced, kind: DemoErp, port: int) -
         "orders": {"enabled": True, "poll_s": 5, "overlap_s": 600},
         "customers": {"enabled": True, "poll_s": 30, "overlap_s": 600},
     }
+    if kind.stock is not None:
+        integration["flows"]["stock"] = {"enabled": True, "poll_s": 5}
     integration["policy"]["posting.cut_over"] = "2020-01-01"
     return content
 
@@ -220,7 +273,10 @@ async def _settled(demo: Demo) -> TieOut:
     deadline = time.monotonic() + SETTLE_S
     while True:
         result = await demo.compare()
-        if (result.clean and result.documents and await _idle(demo)) or time.monotonic() > deadline:
+        done = result.clean and result.documents and await _idle(demo)
+        if done and (stock := await demo.stock()) is not None:
+            done = not stock.wrong
+        if done or time.monotonic() > deadline:
             return await demo.compare()
         await asyncio.sleep(1)
 
@@ -308,7 +364,7 @@ def _show_documents(out: Output, documents: Sequence[StoredDocument], names: Nam
     out.table("Posted in the ERP", ("documents for", "number", "for example"), rows)
 
 
-def _show(out: Output, result: TieOut, seconds: float) -> None:
+def _show(out: Output, result: TieOut, stock: StockTie | None, seconds: float) -> None:
     out.table(
         "Tie-out: what the store says against what the ERP holds",
         ("day", "currency", "what", "store", "ERP", "documents", "difference"),
@@ -321,14 +377,16 @@ def _show(out: Output, result: TieOut, seconds: float) -> None:
     out.table("Does not tie", ("cause", "order", "reference", "store", "ERP", "what"), [
         (d.cause, d.order_id, d.reference, d.store, d.erp, d.text) for d in result.found
     ])  # fmt: skip
-    verdict = (
-        "Nothing is missing, nothing is doubled, every cent ties." if result.clean else "It does NOT tie: see above."
-    )
+    if stock is not None:
+        title = f"Stock that the store shows wrongly, of {stock.skus} SKUs"
+        out.table(title, ("SKU", "what"), list(stock.wrong.items()))
+    clean = result.clean and (stock is None or not stock.wrong)
+    verdict = "Nothing is missing, nothing is doubled, every cent ties." if clean else "It does NOT tie: see above."
     out.say(
         f"{result.orders} orders, {result.documents} live documents, {result.duplicates} duplicates, "
         f"{result.missing} missing, {len(result.held)} held, largest difference {result.difference}, "
         f"{seconds:.0f} s. {verdict}",
-        style="green" if result.clean else "red",
+        style="green" if clean else "red",
     )
     if out.json:
         figures = {
@@ -342,4 +400,6 @@ def _show(out: Output, result: TieOut, seconds: float) -> None:
             "found": [d.text for d in result.found],
             "seconds": round(seconds, 1),
         }
+        if stock is not None:
+            figures |= {"stock_skus": stock.skus, "stock_mismatches": len(stock.wrong), "stock": dict(stock.wrong)}
         out.line(to_json(figures))

@@ -1,7 +1,7 @@
 """The ERPs of the demo: what each has to know before, and its books as an outsider reads them over HTTP."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -25,7 +25,17 @@ class DemoErp:
     documents: Callable[[str], Awaitable[Sequence[StoredDocument]]]
     delete: Callable[[str, StoredDocument], Awaitable[None]]
     form: str = "short"
-    is_sales: bool = field(default=False)
+    is_sales: bool = False
+    stock: "DemoStock | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class DemoStock:
+    """Stock that flows back into the store. `available`: pieces per SKU, in stock less promised, in the warehouses of
+    the mapping. `move`: somebody in the warehouse adds pieces, or takes them away."""
+
+    available: Callable[[str, Mapping[str, int]], Awaitable[Mapping[str, Decimal]]]
+    move: Callable[[str, str, int], Awaitable[None]]
 
 
 def _accounts(mapping: Mapping[str, Any]) -> set[str]:
@@ -146,6 +156,19 @@ async def _business_one_delete(control_url: str, document: StoredDocument) -> No
     await post(f"{control_url}/documents/{name}/{key}/delete", {})
 
 
+async def _business_one_stock(control_url: str, warehouses: Mapping[str, int]) -> Mapping[str, Decimal]:
+    found: dict[str, Decimal] = {}
+    for row in (await get(f"{control_url}/state/stock"))["items"]:
+        if row["WarehouseCode"] in warehouses:
+            free = _amount(row, "InStock") - _amount(row, "Committed")
+            found[row["ItemCode"]] = found.get(row["ItemCode"], ZERO) + free
+    return found
+
+
+async def _business_one_move(control_url: str, sku: str, pieces: int) -> None:
+    await post(f"{control_url}/stock", {"ItemCode": sku, "WarehouseCode": "01", "by": pieces})
+
+
 def _marketing(name: str, item: Any, freight: Mapping[int, str]) -> StoredDocument:
     foreign = bool(_amount(item, "DocTotalFc"))
     sign = -1 if name == "CreditNotes" else 1
@@ -239,6 +262,7 @@ ERPS = {
             delete=_business_one_delete,
             form="long",
             is_sales=True,
+            stock=DemoStock(_business_one_stock, _business_one_move),
         ),
     )
 }
