@@ -89,8 +89,8 @@ class Demo:
         return await self.kind.documents(self.erp.control_url)
 
     async def stock(self) -> StockTie | None:
-        """What the store shows against what the ERP has free, less the pieces of store orders that are not in its books;
-        all read over HTTP. None where no stock flows back."""
+        """What the store shows against what the ERP has free, less the pieces of store orders that are not in its
+        books; all read over HTTP. None where no stock flows back."""
         if self.kind.stock is None:
             return None
         shown = {
