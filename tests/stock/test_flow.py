@@ -1,5 +1,7 @@
 """Stock of the ERP in the store: what is written, when, and never again what an order has taken."""
 
+from typing import Any
+
 from tests.stock.scene import StockScene
 
 
@@ -45,6 +47,22 @@ def test_what_an_order_has_taken_is_not_offered_again(scene: StockScene) -> None
     scene.act(order, "cancel")
     scene.until(lambda: not scene.query("SELECT 1 FROM stock_reserved WHERE quantity > 0"))
     scene.shows(PLATE=14)
+
+
+def test_what_was_sold_before_the_flow_was_switched_on_counts(scene: StockScene) -> None:
+    def off(content: Any) -> None:
+        del content["integrations"]["us-store"]["flows"]["stock"]
+
+    scene.shelves(PLATE=10)
+    scene.warehouse(PLATE=14)
+    scene.configure(off)
+    scene.worker()
+    order, pieces = scene.order("PLATE")
+    scene.posted(order)
+    scene.configure()
+    scene.shows(PLATE=14 - pieces)
+    scene.at_rest("PLATE")
+    assert scene.applied("PLATE") == [14 - pieces]
 
 
 def test_an_order_that_comes_between_read_and_write_is_not_given_back(scene: StockScene) -> None:

@@ -153,6 +153,12 @@ async def read_orders(connection: AsyncConnection, integration: int, orders: Col
     return {row.order_key: row.stamp for row in rows}
 
 
+async def heard_orders(connection: AsyncConnection, integration: int, orders: Collection[str]) -> set[str]:
+    """Those that the orders flow knows and does not leave out."""
+    parameters = {"integration": integration, "orders": list(orders)}
+    return set((await connection.execute(sql.HEARD_ORDERS, parameters)).scalars())
+
+
 async def reserve(connection: AsyncConnection, integration: int, taken: Sequence[Taken]) -> list[str]:
     """Keeps what orders have taken; an older read changes nothing. Returns the SKUs that must be looked at again: an
     order that was known takes something else now, or a figure was written after the order came and without it."""

@@ -121,6 +121,11 @@ SELECT r.sku, sum(r.quantity) AS quantity, coalesce(bool_or(p.posted), false) AS
  GROUP BY r.sku
 """)  # noqa: S608 - constants of this module
 
+HEARD_ORDERS = text("""
+SELECT key FROM records WHERE integration = :integration AND flow = 'orders' AND status <> 'excluded'
+   AND key = ANY(CAST(:orders AS text[]))
+""")
+
 FORGET_ORDERS = text("""
 DELETE FROM stock_reserved r
  WHERE integration = :integration AND stamp < statement_timestamp() - interval '30 days'

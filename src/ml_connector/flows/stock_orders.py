@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from ml_connector.connectors.errors import Rejected
 from ml_connector.connectors.systems import find_system
 from ml_connector.domain.orders import OrderSnapshot
 from ml_connector.engine import records, stock, watermarks
@@ -17,6 +18,7 @@ STOCK = "stock"
 ORDERS = "orders"
 CAUGHT_UP = 50
 """Unread orders that a run of the stock flow reads by itself; where there are more, it raises nothing meanwhile."""
+COUNTED = "open_orders"
 LOOK_BACK_S = 5.0
 FIRST_LOOK_BACK_S = 86_400.0
 
@@ -55,6 +57,43 @@ def _parts(taken: Sequence[Taken]) -> Iterator[list[Taken]]:
         count += len(each.by_sku)
     if part:
         yield part
+
+
+async def count_open_orders(context: Context, run: Run) -> bool:
+    """Before the first figure is written: what was sold and has not left before this flow was switched on.
+
+    Where our documents take the goods out, orders that we never heard of, or leave out, are in the ERP by other ways.
+    """
+    if not context.integration.flow(ORDERS).enabled:
+        return True
+    async with context.database.connect() as connection:
+        if await watermarks.noted(connection, run.integration, STOCK, COUNTED):
+            return True
+    keys = [key async for page in context.shelves.open_orders() for key in page]
+    async with context.database.connect() as connection:
+        read = await stock.read_orders(connection, run.integration, keys)
+        heard = await stock.heard_orders(connection, run.integration, keys)
+    by_shipment = find_system(context.erp.system).style != "sales"
+    unread = [key for key in keys if key not in read and (by_shipment or key in heard)]
+    for start in range(0, len(unread), CAUGHT_UP):
+        if not run.alive or run.stopping:
+            return False
+        snapshots, failures = await each_by_itself(context.orders.orders, unread[start : start + CAUGHT_UP])
+        await note_orders(context, run, snapshots)
+        for error in failures.values():
+            if not isinstance(error, Rejected):  # one that can never be read is held by its own flow
+                raise error
+    async with context.database.transaction() as connection:
+        await fence(connection, run.fence)
+        await watermarks.note(connection, run.integration, STOCK, {COUNTED: len(unread) or True})
+    return True
+
+
+async def forget_count(context: Context, run: Run) -> None:
+    """The flow is switched off: orders that come meanwhile leave no note, so they are counted when it is on again."""
+    async with context.database.transaction() as connection:
+        await fence(connection, run.fence)
+        await watermarks.note(connection, run.integration, STOCK, {COUNTED: None})
 
 
 async def catch_up(context: Context, run: Run) -> bool:

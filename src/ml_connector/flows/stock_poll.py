@@ -18,6 +18,7 @@ from ml_connector.flows.polls import poll_name
 from ml_connector.flows.runtime import Runtime
 from ml_connector.flows.stock import BATCH
 from ml_connector.flows.stock import NAME as STOCK
+from ml_connector.flows.stock_orders import count_open_orders, forget_count
 from ml_connector.planning.stock import SkusOfItems, scan_digest
 
 NAME = poll_name(STOCK)
@@ -40,11 +41,15 @@ class StockPollFlow:
         settings = context.integration.flow(STOCK)
         done = Done(next_in_s=float(settings.poll_s))
         if not settings.enabled or not context.integration.active or not context.mapping.warehouses:
+            await forget_count(context, run)
             return dict.fromkeys(run.keys, done)
         try:
-            await scan(context, run)
+            if await count_open_orders(context, run):
+                await scan(context, run)
         except ConnectorError as error:
-            outcome = outcome_of_error(error, connection=context.erp.id, epoch=context.erp.epoch)
+            outcome = outcome_of_error(
+                error, connection=context.failed_connection(error), epoch=context.epoch_of(error)
+            )
             return dict.fromkeys(run.keys, outcome)
         return dict.fromkeys(run.keys, done)
 

@@ -50,6 +50,10 @@ class WritesStock(Protocol):
         """Every SKU that the store keeps stock of, page by page."""
         ...
 
+    def open_orders(self) -> AsyncIterator[Sequence[str]]:
+        """Keys of all orders that have taken stock and are not finished, page by page."""
+        ...
+
     async def set_quantities(self, levels: Sequence[Level], permit: Permit, *, reason: str) -> None:
         """At most `stock_write_size` of them, all or nothing, accepted when this returns. Raises `Rejected` when the
         store refuses them (nothing was written), `Transient` when the outcome is not known."""

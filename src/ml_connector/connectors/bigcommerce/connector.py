@@ -107,6 +107,10 @@ class BigCommerce:
         """Every item that the store tracks, a thousand to a page."""
         return self._inventory.all_quantities(locations)
 
+    def open_orders(self) -> AsyncIterator[Sequence[str]]:
+        """By status; a page of 250 to a call."""
+        return self._inventory.open_orders()
+
     async def set_quantities(self, levels: Sequence[Level], permit: Permit, *, reason: str) -> None:
         """One absolute adjustment. See `inventory`."""
         await self._inventory.set_quantities(levels, permit, reason=reason)

@@ -21,6 +21,8 @@ ITEMS = "/v3/inventory/items"
 LOCATIONS = "/v3/inventory/locations"
 ABSOLUTE = "/v3/inventory/adjustments/absolute"
 READ_AT_ONCE = 1000
+OPEN_STATUSES = (1, 3, 7, 8, 9, 11, 12, 13, 14)
+"""Pending, partly shipped, awaiting something, in verification, disputed, partly refunded."""
 WRITTEN_AT_ONCE = 2000
 FILTER_LENGTH = 6000
 """Characters of a filter: servers take addresses of 8 kB."""
@@ -68,6 +70,10 @@ class InventoryApi:
         pages = self._client.v3_pages(ITEMS, _only(locations), limit=READ_AT_ONCE, priority="catalogue")
         async for rows in pages:
             yield [stock for row in rows if (stock := self._stock(row)).sku]
+
+    async def open_orders(self) -> AsyncIterator[Sequence[str]]:
+        for status in OPEN_STATUSES:
+            yield [str(whole_of(row, "id")) for row in await self._client.v2_list("/v2/orders", {"status_id": status})]
 
     async def _rows(self, path: str, query: Query) -> AsyncIterator[Json]:
         async for rows in self._client.v3_pages(path, query, limit=READ_AT_ONCE, priority="catalogue"):
