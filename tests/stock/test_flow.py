@@ -1,5 +1,6 @@
 """Stock of the ERP in the store: what is written, when, and never again what an order has taken."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.stock.scene import StockScene
@@ -56,10 +57,15 @@ def test_what_was_sold_before_the_flow_was_switched_on_counts(scene: StockScene)
     scene.shelves(PLATE=10)
     scene.warehouse(PLATE=14)
     scene.configure(off)
-    scene.worker()
+    worker = scene.worker()
     order, pieces = scene.order("PLATE")
     scene.posted(order)
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="microseconds")
+    long_ago = f"UPDATE watermarks SET value = jsonb_build_object('since', '{later}') WHERE flow = 'orders' RETURNING 1"
+    assert scene.query(long_ago), "polls have gone on, and do not see it any more"
+    worker.stop()
     scene.configure()
+    scene.worker()
     scene.shows(PLATE=14 - pieces)
     scene.at_rest("PLATE")
     assert scene.applied("PLATE") == [14 - pieces]
