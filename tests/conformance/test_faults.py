@@ -52,7 +52,7 @@ async def test_a_sale_is_posted_once(stage: Stage, fault: str) -> None:
     stage.stands_once([stage.plan()[0], *wanted])
 
 
-@pytest.mark.parametrize(("fault", "before"), zip(WRITES, cycle((1, 2, 3)), strict=False))
+@pytest.mark.parametrize(("fault", "before"), list(zip(WRITES, cycle((1, 2, 3)), strict=False)))
 async def test_what_follows_a_sale_is_posted_once(stage: Stage, fault: str, before: int) -> None:
     """Payment, refund and the money that goes back, in turn; `before`: documents that stand already."""
     wanted = await stage.with_customer()
