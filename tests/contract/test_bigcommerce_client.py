@@ -222,7 +222,14 @@ def test_the_scopes_that_we_register_are_the_vendors() -> None:
 
 FILES = {
     "v2": ("orders.v2.oas2.yml", "customers.v2.yml", "store_information.v2.yml"),
-    "v3": ("orders.v3.yml", "customers.v3.yml", "webhooks.v3.yml", "catalog/products_catalog.v3.yml"),
+    "v3": (
+        "orders.v3.yml",
+        "customers.v3.yml",
+        "webhooks.v3.yml",
+        "catalog/products_catalog.v3.yml",
+        "inventory.v3.yml",
+        "locations.v3.yml",
+    ),
 }
 
 
