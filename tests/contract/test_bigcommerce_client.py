@@ -13,13 +13,14 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import yaml
 
-from ml_connector.connectors.base import Call
+from ml_connector.connectors.base import Call, FreePermit
 from ml_connector.connectors.bigcommerce import consignments
 from ml_connector.connectors.bigcommerce.answers import words_of
 from ml_connector.connectors.bigcommerce.hooks import SCOPES
 from ml_connector.connectors.bigcommerce.settings import StoreSettings
 from ml_connector.connectors.bigcommerce.webhooks import RULES, SECRET_HEADER, verify
 from ml_connector.connectors.bigcommerce.wire import customer_from, snapshot_from, store_from
+from ml_connector.domain.stock import Level
 from tests.connectors.bigcommerce.conftest import Shop, shop, stand_in  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.contract
@@ -283,6 +284,12 @@ async def requests(shop: Shop) -> list[Call]:  # noqa: F811 - the fixture
     await replace_secret(shop)
     for _ in range(2):
         await connector.note_documents(keys[0], {"a": "1"})
+    await shop.control("/inventory", {"items": [{"sku": "PLATE", "quantity": 5, "location_id": 1}]})
+    await connector.locations()
+    await connector.quantities(["PLATE"], [1])
+    _ = [page async for page in connector.all_quantities([1])]
+    _ = [page async for page in connector.open_orders()]
+    await connector.set_quantities([Level("PLATE", 1, 7)], FreePermit(), reason="counted")
     await connector.ping()
     return list(shop.calls.calls)
 
