@@ -28,7 +28,7 @@ TIME = (
         for part in "ptlvs"
     ),
     mutant(
-        "T1", "the refusal of shorter times", "connectors/s4hana/settings.py",
+        "T1", "the refusal of shorter times", "connectors/given.py",
         ("if not sandbox and (wanted.t_s", "if wanted.t_s < 0 and (wanted.t_s"),
         red="engine/test_timing.py::test_timing_is_shortened_in_a_sandbox_only",
     ),

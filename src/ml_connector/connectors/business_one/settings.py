@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from ml_connector.connectors.base import Settings, Timing
+from ml_connector.connectors.given import day, group, timing
 from ml_connector.connectors.http import Timeouts, TlsSettings
 from ml_connector.domain.documents import Kind, Role
 from ml_connector.domain.mapping import TaxGroup
@@ -88,7 +89,7 @@ def read_settings(settings: Settings) -> B1Settings:
     if not user:
         raise ValueError("user is missing: the Business One user of the connection")
     claims = given.get("claims") is True
-    timing = _timing(given, sandbox=settings.sandbox, claims=claims)
+    horizon = timing(given, Timing(t_s=GUARDED_T_S) if claims else Timing(), sandbox=settings.sandbox)
     sessions = _integer(given, "sessions") or 2
     if not 1 <= sessions <= 20:
         raise ValueError(f"sessions is {sessions}; it must be 1 to 20, and no more than the licences allow")
@@ -106,7 +107,7 @@ def read_settings(settings: Settings) -> B1Settings:
         freight=_freight(given),
         charge_item=_text(given, "charge_item", ""),
         dimensions=_dimensions(given),
-        currencies={str(iso): str(code) for iso, code in _group(given, "currencies").items()},
+        currencies={str(iso): str(code) for iso, code in group(given, "currencies").items()},
         tax_groups=_tax_groups(given.get("tax_groups")),
         branch=_integer(given, "branch"),
         series=_series(given),
@@ -114,12 +115,12 @@ def read_settings(settings: Settings) -> B1Settings:
         credit_base=given.get("credit_base") is not False,
         restock=given.get("restock") is True,
         due_days=_integer(given, "due_days") or 0,
-        open_from=_date(given, "open_from"),
-        open_to=_date(given, "open_to"),
+        open_from=day(given, "open_from"),
+        open_to=day(given, "open_to"),
         master_data_lifetime_s=float(_integer(given, "master_data_lifetime_s") or 900),
         customers=_customers(given),
-        timing=timing,
-        timeouts=Timeouts(connect_s=min(10.0, timing.t_s), read_s=min(120.0, timing.t_s), write_s=timing.t_s),
+        timing=horizon,
+        timeouts=Timeouts(connect_s=min(10.0, horizon.t_s), read_s=min(120.0, horizon.t_s), write_s=horizon.t_s),
         tls=_tls(given, secret),
         proxy=_text(given, "proxy", "") or None,
         allow_private=given.get("allow_private") is True,
@@ -154,14 +155,8 @@ def _choice(given: Mapping[str, object], name: str, choices: tuple[str, ...]) ->
     return value
 
 
-def _group(given: Mapping[str, object], name: str) -> Mapping[str, Any]:
-    """A nested setting (`freight: {shipping_income: 1}`); empty when it is not given."""
-    value = given.get(name)
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
-
-
 def _freight(given: Mapping[str, object]) -> Mapping[Role, int]:
-    nested = _group(given, "freight")
+    nested = group(given, "freight")
     known = {role.value for role in FREIGHT_ROLES}
     if unknown := sorted(set(nested) - known):
         raise ValueError(f"freight: {unknown[0]} is no freight; it takes {', '.join(sorted(known))}")
@@ -177,7 +172,7 @@ def _tax_groups(value: object) -> Mapping[str, str]:
 
 
 def _dimensions(given: Mapping[str, object]) -> Mapping[str, str]:
-    fields = dict(DIMENSIONS) | {name: str(value or "") for name, value in _group(given, "dimensions").items()}
+    fields = dict(DIMENSIONS) | {name: str(value or "") for name, value in group(given, "dimensions").items()}
     for name, value in fields.items():
         if name not in DIMENSIONS or (value and not _COSTING.fullmatch(value)):
             raise ValueError(f"dimensions: {name} is {value!r}; it must be CostingCode, CostingCode2 ... CostingCode5")
@@ -185,21 +180,11 @@ def _dimensions(given: Mapping[str, object]) -> Mapping[str, str]:
 
 
 def _series(given: Mapping[str, object]) -> Mapping[Kind, int]:
-    nested = _group(given, "series")
+    nested = group(given, "series")
     try:
         return {Kind(name): int(str(value)) for name, value in nested.items()}
     except ValueError as error:
         raise ValueError(f"series: {error}; it takes a kind of document and the number of its series") from error
-
-
-def _date(given: Mapping[str, object], name: str) -> date | None:
-    value = given.get(name)
-    if value is None or value == "":
-        return None
-    try:
-        return value if isinstance(value, date) else date.fromisoformat(str(value))
-    except ValueError as error:
-        raise ValueError(f"{name} is {value!r}, not a date like 2026-01-31") from error
 
 
 def _customers(given: Mapping[str, object]) -> CustomerDefaults:
@@ -213,23 +198,8 @@ def _customers(given: Mapping[str, object]) -> CustomerDefaults:
     )
 
 
-def _timing(given: Mapping[str, object], *, sandbox: bool, claims: bool) -> Timing:
-    """T 180 s (300 s with claims) and L 480 s unless set: together above the ten minutes that a posting may take;
-    shorter only in a sandbox, or exactly-once would be a guess."""
-    usual = Timing(t_s=GUARDED_T_S) if claims else Timing()
-    nested = _group(given, "timing")
-    values = {
-        name: float(str(nested[name])) if nested.get(name) is not None else getattr(usual, name)
-        for name in Timing.__dataclass_fields__
-    }
-    wanted = Timing(**values)
-    if not sandbox and (wanted.t_s + wanted.l_s < Timing().t_s + Timing().l_s or wanted.p_s > wanted.t_s):
-        raise ValueError("timing: t_s + l_s below 660 s is accepted for a sandbox connection only")
-    return wanted
-
-
 def _tls(given: Mapping[str, object], secret: Mapping[str, str]) -> TlsSettings:
-    nested = _group(given, "tls")
+    nested = group(given, "tls")
     return TlsSettings(
         ca_file=str(nested.get("ca_file") or given.get("ca_file") or ""),
         server_name=str(nested.get("server_name") or ""),

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any, Literal, cast
 
 from ml_connector.connectors.base import Settings, Timing
+from ml_connector.connectors.given import day, group, timing
 from ml_connector.connectors.http import Timeouts, TlsSettings
 from ml_connector.domain.documents import Kind
 from ml_connector.domain.mapping import TaxGroup
@@ -97,7 +98,7 @@ def read_settings(settings: Settings) -> S4Settings:
     company_code = str(given.get("company_code") or "")
     if not 1 <= len(company_code) <= 4:
         raise ValueError(f"company_code is {company_code!r}; SAP wants up to 4 characters")
-    timing = _timing(given, sandbox=settings.sandbox)
+    horizon = timing(given, Timing(), sandbox=settings.sandbox)
     return S4Settings(
         name=settings.name,
         base_url=base_url,
@@ -115,16 +116,16 @@ def read_settings(settings: Settings) -> S4Settings:
         tax_classification=_text(given, "tax_classification", "MWS"),
         tax_condition_type=_text(given, "tax_condition_type", ""),
         tax_groups=_tax_groups(given.get("tax_groups")),
-        open_from=_date(given, "open_from"),
-        open_to=_date(given, "open_to"),
+        open_from=day(given, "open_from"),
+        open_to=day(given, "open_to"),
         batch_size=max(1, int(str(given.get("batch_size") or 20))),
         journal_path=_text(given, "journal_path", JOURNAL_PATH),
         journal_version=_journal_version(given),
         odata_root=_text(given, "odata_root", ODATA_ROOT).rstrip("/"),
         master_data_lifetime_s=float(str(given.get("master_data_lifetime_s") or 900)),
         customers=_customers(given),
-        timing=timing,
-        timeouts=Timeouts(connect_s=min(10.0, timing.t_s), read_s=min(120.0, timing.t_s), write_s=timing.t_s),
+        timing=horizon,
+        timeouts=Timeouts(connect_s=min(10.0, horizon.t_s), read_s=min(120.0, horizon.t_s), write_s=horizon.t_s),
         tls=_tls(given, secret),
         proxy=str(given.get("proxy") or "") or None,
         allow_private=given.get("allow_private") is True,
@@ -147,14 +148,8 @@ def _text(given: Mapping[str, object], name: str, default: str) -> str:
     return default if value is None else str(value)
 
 
-def _group(given: Mapping[str, object], name: str) -> Mapping[str, Any]:
-    """A nested setting (`document_types: {order: DR}`); empty when it is not given."""
-    value = given.get(name)
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
-
-
 def _document_types(given: Mapping[str, object]) -> Mapping[Kind, str]:
-    nested = _group(given, "document_types")
+    nested = group(given, "document_types")
     types = dict(DOCUMENT_TYPES)
     for kind in DOCUMENT_TYPES:
         if value := nested.get(kind.value) or given.get(f"document_type_{kind.value}"):
@@ -162,18 +157,8 @@ def _document_types(given: Mapping[str, object]) -> Mapping[Kind, str]:
     return types
 
 
-def _date(given: Mapping[str, object], name: str) -> date | None:
-    value = given.get(name)
-    if value is None or value == "":
-        return None
-    try:
-        return value if isinstance(value, date) else date.fromisoformat(str(value))
-    except ValueError as error:
-        raise ValueError(f"{name} is {value!r}, not a date like 2026-01-31") from error
-
-
 def _customers(given: Mapping[str, object]) -> CustomerDefaults:
-    nested = _group(given, "customer_defaults")
+    nested = group(given, "customer_defaults")
     names = CustomerDefaults.__dataclass_fields__
     flat = {name: given[f"customer_{name}"] for name in names if f"customer_{name}" in given}
     values = {name: str(value) for name, value in (flat | dict(nested)).items() if name in names and value is not None}
@@ -197,20 +182,8 @@ def _tax_groups(value: object) -> tuple[TaxGroup, ...]:
     return tuple(groups)
 
 
-def _timing(given: Mapping[str, object], *, sandbox: bool) -> Timing:
-    """T 180 s and L 480 s (11 minutes in all) unless set; shorter only in a sandbox, or exactly-once would be a
-    guess."""
-    usual = Timing()
-    nested = _group(given, "timing")
-    values = {name: float(str(nested[name])) for name in Timing.__dataclass_fields__ if nested.get(name) is not None}
-    wanted = Timing(**values)
-    if not sandbox and (wanted.t_s + wanted.l_s < usual.t_s + usual.l_s or wanted.p_s > wanted.t_s):
-        raise ValueError("timing: t_s + l_s below 660 s is accepted for a sandbox connection only")
-    return wanted
-
-
 def _tls(given: Mapping[str, object], secret: Mapping[str, str]) -> TlsSettings:
-    nested = _group(given, "tls")
+    nested = group(given, "tls")
     return TlsSettings(
         ca_file=str(nested.get("ca_file") or given.get("ca_file") or ""),
         server_name=str(nested.get("server_name") or ""),
