@@ -17,6 +17,7 @@ POLICY: Mapping[str, tuple[str, ...]] = {
     "amendment": ("amended_after_posting",),
     "cancel.after_posting": ("cancelled_after_posting",),
     "closed_period": ("closed_period",),
+    "sales.several_addresses": ("multi_ship",),
     "fx.rate": ("currency_mismatch",),
 }
 

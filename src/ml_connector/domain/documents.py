@@ -105,7 +105,7 @@ class Itemised:
     """What a line of an itemised document says beside its amount, which is price x quantity rounded, minus discount.
 
     `item` is the ERP's item code. `unit_price`: as the store has it, without tax, before discounts. `predicted`: the
-    ERP computes this line itself, it is foreseen and not sent.
+    ERP computes this line itself, it is foreseen and not sent. `ship_to`: if the document goes elsewhere.
     """
 
     type: LineType
@@ -115,6 +115,7 @@ class Itemised:
     discount_amount: Decimal = ZERO
     warehouse: str = ""
     predicted: bool = False
+    ship_to: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)

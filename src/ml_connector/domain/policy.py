@@ -38,6 +38,7 @@ class Policy:
         default_factory=dict[str, Literal["wait", "paid_by_status", "on_account"]]
     )
     sales_document: Literal["invoice", "order", "delivery"] = "invoice"
+    sales_several_addresses: Literal["text", "hold"] = "text"
     sales_tax: Literal["family", "store", "erp"] = "family"
     sales_erp_tax_rounding: Literal["per_code", "per_line"] = "per_code"
     stock_safety: int = 0

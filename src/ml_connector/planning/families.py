@@ -25,6 +25,7 @@ class Family:
     """`documents`: policy `sales.document` to what an order becomes. `deposits`: of which of them the money before the
     invoice is a deposit that the ERP applies when it invoices; of the others it is a payment of the document.
     `tax`: whether the ERP takes the store's tax or computes its own. `certificate`: line type of a certificate sold.
+    `places`: whether lines have room for the words of an address that is not the document's.
     """
 
     documents: Mapping[str, Kind]
@@ -32,6 +33,7 @@ class Family:
     deposits: frozenset[Kind] = frozenset()
     tax: Literal["store", "erp"] = "store"
     certificate: LineType = LineType.CHARGE
+    places: bool = True
 
 
 def _always(kind: Kind) -> Mapping[str, Kind]:
@@ -42,7 +44,7 @@ _CHOICE = {"invoice": Kind.SALES_INVOICE, "order": Kind.SALES_ORDER, "delivery":
 _BEFORE_INVOICE = frozenset({Kind.SALES_ORDER, Kind.DELIVERY})
 
 LEDGER = Family(documents=_always(Kind.ORDER), credit=Kind.REFUND)
-ANY_SALES = Family(documents=_CHOICE, credit=Kind.CREDIT_MEMO, deposits=_BEFORE_INVOICE)
+ANY_SALES = Family(documents=_CHOICE, credit=Kind.CREDIT_MEMO, deposits=_BEFORE_INVOICE, places=False)
 FAMILIES: Mapping[str, Family] = {
     "acumatica": Family(
         documents=_always(Kind.SALES_ORDER), credit=Kind.CREDIT_MEMO, deposits=_BEFORE_INVOICE, tax="store"
@@ -63,7 +65,8 @@ FAMILIES: Mapping[str, Family] = {
 class Form:
     """How one order is booked: the family's row with the policy's choices made.
 
-    `order`: what it becomes, with its `letter`. `deposits`: its money is a deposit that the ERP applies.
+    `order`: what it becomes, with its `letter`. `deposits`: its money is a deposit that the ERP applies. `places`: as
+    the family's.
     """
 
     order: Kind
@@ -71,6 +74,7 @@ class Form:
     deposits: bool
     predicts_tax: bool
     certificate: LineType
+    places: bool = True
 
     @property
     def letter(self) -> str:
@@ -97,6 +101,7 @@ def form_of(style: str, family: str, policy: Policy, standing: Kind | None) -> F
         deposits=kind in row.deposits,
         predicts_tax=kind in ITEMISED and tax == "erp",
         certificate=row.certificate,
+        places=row.places,
     )
 
 

@@ -97,7 +97,7 @@ def _itemised(work: Work, part: Part, amount: Decimal, sold: Mapping[str, Itemis
     if before is None or before.type is not LineType.ITEM:
         before = Itemised(kind, work.lookups.item(source), ZERO, _price(source), ZERO, work.mapping.default_warehouse)
     listed = work.whole(before.unit_price * part.quantity)
-    return replace(before, quantity=part.quantity, discount_amount=listed - amount)
+    return replace(before, quantity=part.quantity, discount_amount=listed - amount, ship_to=None)
 
 
 def _type_of(work: Work, part: Part) -> LineType:

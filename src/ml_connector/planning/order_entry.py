@@ -5,12 +5,13 @@ from datetime import date
 
 from ml_connector.domain.documents import Document, ExcludedCode, Line, Role, Side
 from ml_connector.domain.money import ZERO
-from ml_connector.domain.orders import Address, Tax3, Transaction
+from ml_connector.domain.orders import Tax3, Transaction
 from ml_connector.planning.amendment import Chain, settle
 from ml_connector.planning.digest import order_digest
 from ml_connector.planning.facts import exclude
 from ml_connector.planning.itemised import closed, itemised_lines
 from ml_connector.planning.parts import lines_of
+from ml_connector.planning.places import placed, ship_to
 from ml_connector.planning.work import Work
 
 
@@ -41,7 +42,7 @@ def _entry(
         lines = itemised_lines(work, work.decomposition.parts, Side.CREDIT, {})
         total = work.order.total
         whole = Tax3(work.whole(total.ex_tax), work.total, work.whole(total.tax))
-        lines = closed(work, lines, _tax_lines(work), whole, Side.CREDIT, f"order {work.order.id}")
+        lines = placed(work, closed(work, lines, _tax_lines(work), whole, Side.CREDIT, f"order {work.order.id}"))
     else:
         lines = [
             *_debits(work, captures, direct),
@@ -60,13 +61,8 @@ def _entry(
         lines=lines,
         source_digest=digest,
         customer_reference=work.snapshot.b2b.po_number if work.snapshot.b2b is not None else "",
-        ship_to=_ship_to(work) if work.form.itemised else None,
+        ship_to=ship_to(work) if work.form.itemised else None,
     )
-
-
-def _ship_to(work: Work) -> Address | None:
-    """Where the goods of a sales document go: it has room for one address, the first."""
-    return next((place.address for place in work.snapshot.addresses if place.address != Address()), None)
 
 
 def _tax_lines(work: Work) -> list[Line]:

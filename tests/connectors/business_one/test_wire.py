@@ -14,6 +14,7 @@ from ml_connector.connectors.business_one.tables import INVOICES, RECEIPTS, mark
 from ml_connector.connectors.business_one.wire import Facts, FieldError, body_of
 from ml_connector.domain.documents import Document, Itemised, LineType, Role
 from tests.connectors.business_one.documents import (
+    ADDRESS,
     BOOK,
     MUG,
     credit_memo,
@@ -323,3 +324,17 @@ def test_the_code_of_a_customer_follows_from_its_reference() -> None:
     assert long != customers.code_of("S1-CABCDEFGHIJKLN")
     sent = customers.new_partner(customer(), SETTINGS)
     assert (sent["CardCode"], sent["CardType"], sent["U_MLC_EXTID"]) == ("S1-C1042", "cCustomer", "S1-C1042")
+
+
+def test_lines_that_go_elsewhere_say_so_in_their_free_text() -> None:
+    sale = invoice()
+    first, second, *others = sale.lines
+    assert second.itemised is not None
+    there = replace(second, itemised=replace(second.itemised, ship_to=replace(ADDRESS, street_1="S" * 90)))
+    sent = body(replace(sale, lines=(first, there, *others)))
+    texts = [line.get("FreeText", "") for line in sent["DocumentLines"]]
+    assert texts[0] == ""
+    assert texts[1].startswith("To: SSS")
+    assert len(texts[1]) == 100
+    assert sent["Comments"] == "Web order 10311; several addresses, see the lines"
+    assert body(sale)["Comments"] == "Web order 10311"

@@ -97,6 +97,7 @@ LENGTHS: Mapping[str, int] = {
     "Comments": 254,
     "JournalMemo": 50,
     "ItemDescription": 100,
+    "FreeText": 100,
     "CardCode": 15,
     "CardName": 100,
     "EmailAddress": 100,

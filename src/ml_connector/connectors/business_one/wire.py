@@ -19,6 +19,7 @@ from ml_connector.domain.orders import Address
 
 PRICE_DECIMALS = 6
 _MICRO = Decimal(1).scaleb(-PRICE_DECIMALS)
+SEVERAL = "; several addresses, see the lines"
 
 
 class FieldError(ValueError):
@@ -70,7 +71,7 @@ def sales_document(outgoing: Outgoing, settings: B1Settings, facts: Facts) -> di
         "TaxDate": document.document_date.isoformat(),
         "DocType": "dDocument_Service" if is_service(document, settings) else "dDocument_Items",
         "DocCurrency": facts.currency or document.currency,
-        "Comments": cut("Comments", document.text),
+        "Comments": cut("Comments", document.text + (SEVERAL if goes_elsewhere(document) else "")),
         "JournalMemo": cut("JournalMemo", document.text),
         REFERENCE: document.reference,
         "DocumentLines": lines,
@@ -147,6 +148,8 @@ def item_line(line: Line, document: Document, settings: B1Settings, facts: Facts
             body["AccountCode"] = facts.account(line.account)
         if sold.warehouse:
             body["WarehouseCode"] = sold.warehouse
+        if sold.ship_to is not None:
+            body["FreeText"] = cut("FreeText", place(sold.ship_to))
         if document.kind is Kind.CREDIT_MEMO and (not settings.restock or not sold.quantity):
             body["WithoutInventoryMovement"] = "tYES"
     elif is_service(document, settings):
@@ -219,6 +222,19 @@ def ship_to(address: Address) -> dict[str, str]:
         "ShipToCountry": address.country_iso2.upper(),
     }
     return {name: value for name, value in fields.items() if value}
+
+
+def goes_elsewhere(document: Document) -> bool:
+    """Some lines go to another address than the document, which has room for one."""
+    return any(line.itemised is not None and line.itemised.ship_to is not None for line in document.lines)
+
+
+def place(address: Address) -> str:
+    """An address in a line's free text: who packs it reads it there, on the pick list too."""
+    name = " ".join(filter(None, (address.first_name, address.last_name)))
+    city = " ".join(filter(None, (address.zip, address.city)))
+    parts = (address.street_1, address.street_2, city, address.state, address.country_iso2, name, address.company)
+    return "To: " + ", ".join(filter(None, parts))
 
 
 def state_code(state: str) -> str:
