@@ -10,7 +10,7 @@ ERP ?=
 
 FUZZ_SECONDS ?= 600
 
-.PHONY: demo test check crash crash-points mutations fuzz bench clean requirements
+.PHONY: demo test check assets crash crash-points mutations fuzz bench clean requirements
 
 .venv/.runtime: requirements/runtime.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -21,13 +21,21 @@ FUZZ_SECONDS ?= 600
 
 .venv/.dev: requirements/dev.txt .venv/.runtime
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@$(BIN)/python tools/browser_assets.py --for-tests
 	@touch $@
+
+.venv/.assets: browser/package-lock.json tools/browser_assets.py .venv/.runtime
+	@command -v npm >/dev/null || $(BIN)/python -m pip install --quiet --require-hashes -r requirements/node.txt
+	@$(BIN)/python tools/browser_assets.py >/dev/null
+	@touch $@
+
+assets: .venv/.assets
 
 .venv/.fuzz: requirements/fuzz.txt .venv/.dev
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/fuzz.txt
 	@touch $@
 
-demo: .venv/.runtime
+demo: .venv/.assets
 	@$(BIN)/ml-connector demo $(if $(ONCE),--once) $(if $(JSON),--json) $(if $(TAMPER),--tamper) $(if $(ERP),--erp $(ERP))
 
 test: .venv/.dev
