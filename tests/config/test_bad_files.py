@@ -150,6 +150,18 @@ def test_the_orders_of_one_store_come_into_the_same_books_once() -> None:
     load_text(TEXT + "\n" + idle, "shop.yaml", systems())
 
 
+def test_a_choice_that_the_erp_cannot_serve_is_told_when_the_file_is_read() -> None:
+    """The old posting service of private systems reverses nothing."""
+    text = TEXT.replace("company_code: '1710'", "company_code: '1710'\n      journal_version: '2020'")
+    told = problems_of(text)
+    assert any("asks for a reversal, and SAP S/4HANA posts none with the settings of 'ledger'" in each for each in told)
+    tag = next(line for line in text.splitlines() if "reference.tag" in line)
+    indent = tag[: len(tag) - len(tag.lstrip())]
+    lines = [line for line in text.splitlines() if "cancel.after_posting" not in line and "  amendment:" not in line]
+    lines.insert(lines.index(tag), f"{indent}cancel.after_posting: hold\n{indent}amendment: hold")
+    load_text("\n".join(lines), "shop.yaml", systems())
+
+
 def test_a_secret_written_in_plain_text_is_not_repeated() -> None:
     text, _ = changed("access_token: {env: BC_ACCESS_TOKEN}", "access_token: sk_live_12345")
     assert "sk_live_12345" not in "\n".join(problems_of(text))

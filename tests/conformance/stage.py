@@ -127,6 +127,7 @@ class Stage:
             style="sales" if system.style == "sales" else "journal",
             family=system.name,
             customer_accounts=dict(accounts or {}),
+            kinds=system.kinds(self.listed.settings),
         )
         return documents(plan_order(paid, a_mapping(**tables), a_policy(), facts))
 

@@ -10,10 +10,12 @@ from ml_connector.cli.exits import CliError, Exit
 from ml_connector.cli.output import JsonOption, Output
 from ml_connector.cli.run import run
 from ml_connector.cli.working import Working, working
+from ml_connector.config.policy import policy_from
+from ml_connector.config.served import unserved_choices
 from ml_connector.connectors.base import Check, Pings
 from ml_connector.connectors.errors import ConnectorError, Unreachable
 from ml_connector.connectors.systems import find_system
-from ml_connector.engine.registry import Connection
+from ml_connector.engine.registry import Connection, Integration
 from ml_connector.flows.health import sees_own_documents
 
 
@@ -84,10 +86,22 @@ async def _ping(engine: Working, connection: Connection) -> Pinged:
             if integration.erp == connection.id and well:
                 seen = await sees_own_documents(engine.home.database, integration, connector)
                 checks += [seen] if seen is not None else []
+            if integration.erp == connection.id:
+                checks += _unserved(integration, connection)
         return Pinged(connection, checks)
     except ConnectorError as error:
         kind = "connection" if isinstance(error, Unreachable) else "right"
         return Pinged(connection, [Check("ping", ok=False, message=str(error), kind=kind)])
+
+
+def _unserved(integration: Integration, connection: Connection) -> list[Check]:
+    """What the integration's policy asks of the ERP in vain."""
+    system = find_system(connection.system)
+    name, fix = f"policy ({integration.name})", "make another choice in the policy and apply it"
+    return [
+        Check(name, ok=False, message=message, fix=fix, kind="setting")
+        for _, message in unserved_choices(system, connection.settings, policy_from(integration.policy))
+    ]
 
 
 def _say(out: Output, pinged: Pinged) -> None:

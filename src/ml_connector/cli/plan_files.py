@@ -85,6 +85,7 @@ def _rules_of(path: Path, name: str) -> _Rules:
             reference_form="long" if system.reference_form == "long" else "short",
             style="sales" if system.style == "sales" else "journal",
             family=system.name,
+            kinds=system.kinds(erp.settings),
         ),
     )
 

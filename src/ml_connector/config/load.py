@@ -17,8 +17,9 @@ from pydantic_core import ErrorDetails
 from ml_connector.config.fields import check_fields
 from ml_connector.config.file import ConfigFile, ConnectionEntry, IntegrationEntry
 from ml_connector.config.places import Place, place_of
-from ml_connector.config.policy import KEYS
+from ml_connector.config.policy import KEYS, PolicyError, policy_from
 from ml_connector.config.problems import ConfigError, Path, Problem, did_you_mean
+from ml_connector.config.served import unserved_choices
 from ml_connector.config.source import Source, read_source
 from ml_connector.connectors.base import System
 
@@ -68,6 +69,7 @@ def _check(config: ConfigFile, systems: Systems) -> Iterator[Finding]:
         at = ("integrations", name)
         yield from (((*at, *path), message) for path, message in _sides(integration, config, systems))
         yield from (((*at, "policy", *path), message) for path, message in _policy(integration.policy))
+        yield from (((*at, "policy", *path), message) for path, message in _unserved(integration, config, systems))
     yield from _tags(config)
     yield from _twice(config)
 
@@ -114,6 +116,20 @@ def _policy(written: Mapping[str, Any]) -> Iterator[Finding]:
             yield (name,), str(error)
     if "reference.tag" not in written:
         yield (), "reference.tag is missing: 2 or 3 characters, unique per store and ERP company, e.g. S1"
+
+
+def _unserved(entry: IntegrationEntry, config: ConfigFile, systems: Systems) -> Iterator[Finding]:
+    """Choices that ask for documents which the connection to the ERP cannot post."""
+    connection = config.connections.get(entry.erp)
+    system = systems.get(connection.system) if connection is not None else None
+    if connection is None or system is None or system.side != "erp":
+        return
+    try:
+        policy = policy_from(entry.policy)
+    except PolicyError:
+        return
+    for key, message in unserved_choices(system, connection.settings, policy):
+        yield (key,) if key in entry.policy else (), f"{message} with the settings of {entry.erp!r}"
 
 
 def _tags(config: ConfigFile) -> Iterator[Finding]:

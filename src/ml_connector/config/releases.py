@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping
 from ml_connector.config.diff import Change
 
 POLICY: Mapping[str, tuple[str, ...]] = {
-    "posting.trigger": ("awaiting_capture",),
+    "posting.trigger": ("awaiting_capture", "unsupported_document"),
+    "sales.document": ("unsupported_document",),
+    "customers.registered": ("unsupported_document",),
     "posting.partial_capture": ("awaiting_capture",),
     "posting.held_statuses": ("status_held",),
     "offline_methods": ("awaiting_capture",),
@@ -14,8 +16,8 @@ POLICY: Mapping[str, tuple[str, ...]] = {
     "tax.source": ("tax_overridden", "erp_tax_difference"),
     "gift_certificates.voucher": ("voucher_taxed", "single_purpose_redeemed"),
     "refunds.declined": ("refund_partly_declined",),
-    "amendment": ("amended_after_posting",),
-    "cancel.after_posting": ("cancelled_after_posting",),
+    "amendment": ("amended_after_posting", "unsupported_document"),
+    "cancel.after_posting": ("cancelled_after_posting", "unsupported_document"),
     "closed_period": ("closed_period",),
     "sales.several_addresses": ("multi_ship",),
     "fx.rate": ("currency_mismatch",),
@@ -27,6 +29,7 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "b2b": ("b2b_unknown",),
     "read_categories": ("unmapped",),
     "document_types": ("rejected",),
+    "journal_version": ("unsupported_document",),
 }
 
 MAPPING = ("master_data",)

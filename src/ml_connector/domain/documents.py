@@ -286,6 +286,7 @@ class HoldCode(StrEnum):
     REFUND_PARTLY_DECLINED = "refund_partly_declined"
     REFUND_EXCEEDS_CAPTURE = "refund_exceeds_capture"
     REFERENCE_OVERFLOW = "reference_overflow"
+    UNSUPPORTED_DOCUMENT = "unsupported_document"
     REVERSED_IN_ERP = "reversed_in_erp"
     ARCHIVED = "archived"
     B2B_UNKNOWN = "b2b_unknown"

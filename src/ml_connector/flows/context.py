@@ -13,6 +13,7 @@ from ml_connector.connectors.base import (
 )
 from ml_connector.connectors.errors import ConnectorError
 from ml_connector.connectors.systems import find_system
+from ml_connector.domain.documents import Kind
 from ml_connector.domain.mapping import Mapping as Tables
 from ml_connector.domain.policy import OpenPeriods, Policy
 from ml_connector.engine.apply import Target
@@ -42,6 +43,7 @@ class Context:
     reference_form: str = "short"
     style: str = "journal"
     family: str = ""
+    kinds: frozenset[Kind] | None = None
 
     @property
     def orders(self) -> ReadsOrders:

@@ -80,7 +80,7 @@ async def _process(context: Context, run: Run, applier: Applier, outcomes: dict[
 
 async def _plan(context: Context, run: Run, customer: Customer) -> Document | Outcome:
     """The creation or the next update that the ERP lacks; an outcome where nothing is to be done."""
-    plan = plan_customer(customer, context.mapping, context.policy, Facts(periods=context.periods))
+    plan = plan_customer(customer, context.mapping, context.policy, _facts(context))
     if isinstance(plan, Held):
         return outcome_of_hold(plan)
     if isinstance(plan, Excluded):
@@ -105,6 +105,11 @@ async def _plan(context: Context, run: Run, customer: Customer) -> Document | Ou
     if not gone and _says_the_same(latest, wanted):
         return Done(stamp=customer.modified)
     return _at(wanted, latest.name.generation + 1)
+
+
+def _facts(context: Context) -> Facts:
+    style = "sales" if context.style == "sales" else "journal"
+    return Facts(periods=context.periods, style=style, family=context.family, kinds=context.kinds)
 
 
 _TO_SEND = (State.PLANNED, State.REJECTED)

@@ -65,6 +65,7 @@ def facts_of(
         reference_form="long" if context.reference_form == "long" else "short",
         style="sales" if context.style == "sales" else "journal",
         family=context.family,
+        kinds=context.kinds,
         repost=frozenset(posting.name.reference for posting in rows) if repost else frozenset(),
     )
 

@@ -74,6 +74,7 @@ class Runtime:
             reference_form=system.reference_form or "short",
             style=system.style or "journal",
             family=system.name,
+            kinds=system.kinds(erp.settings),
         )
 
     def applier(self, context: Context, run: Run) -> Applier:

@@ -14,6 +14,7 @@ from ml_connector.planning.facts import Facts
 from ml_connector.planning.ledger import Ledger
 from ml_connector.planning.lookups import Lookups
 from ml_connector.planning.references import ReferenceOverflow, customer_reference, guest_key, guest_reference
+from ml_connector.planning.served import unserved
 
 GUEST = "guest"
 _NO_DEBTOR = (Kind.CUSTOMER, Kind.REVERSAL, Kind.DEPOSIT_APPLICATION)
@@ -96,7 +97,8 @@ def plan_customer(customer: Customer, mapping: Mapping, policy: Policy, facts: F
             f"no reference can be made: {overflow}",
             facts={"reason": str(overflow), "customer": str(customer.id)},
         )
-    return Documents((buyer.document,) if buyer.document is not None else ())
+    plan = Documents((buyer.document,) if buyer.document is not None else ())
+    return unserved(plan, policy, facts) or plan
 
 
 def _registered(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ml_connector.domain.documents import Excluded, ExcludedCode, Held, HoldCode, PostedDocument
+from ml_connector.domain.documents import Excluded, ExcludedCode, Held, HoldCode, Kind, PostedDocument
 from ml_connector.domain.policy import OpenPeriods
 
 ReferenceForm = Literal["short", "long"]
@@ -19,7 +19,7 @@ class Facts:
     gone, whether it is listed or not. `customer_accounts`: key of a customer (store ID, or the hash of a guest's
     e-mail) to the ERP account that exists for it. `backfilled`: the order was asked for in spite of the cut-over.
     `repost`: base references that an operator wants posted again under the current mapping. `style` and `family`: how
-    the ERP is booked, and which row of `families` it is.
+    the ERP is booked, and which row of `families` it is. `kinds`: what the connection can post; None: any document.
     """
 
     periods: OpenPeriods = OpenPeriods()
@@ -30,6 +30,7 @@ class Facts:
     repost: frozenset[str] = frozenset()
     style: Style = "journal"
     family: str = ""
+    kinds: frozenset[Kind] | None = None
 
 
 class Stop(Exception):

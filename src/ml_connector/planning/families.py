@@ -111,3 +111,24 @@ def effective(policy: Policy, form: Form) -> Policy:
     if not form.itemised:
         return policy
     return replace(policy, discounts_presentation="net", posting_zero_total="post")
+
+
+def asked_kinds(style: str, family: str, policy: Policy) -> Mapping[Kind, str]:
+    """The kinds of documents that an order may become under `policy`, each with the policy key that asks for it; empty
+    where no choice avoids it. Other kinds come of special cases alone."""
+    form = form_of(style, family, policy, None)
+    early = policy.posting_trigger in ("shipment", "completion")
+    asked = {form.order: "sales.document" if form.itemised else "", form.credit: "", Kind.REFUND_PAYMENT: ""}
+    if not form.itemised:
+        asked |= {Kind.PAYMENT: ""} | ({Kind.DEPOSIT_APPLICATION: "posting.trigger"} if early else {})
+    elif form.deposits or early:
+        asked |= {Kind.DEPOSIT: "sales.document" if form.deposits else "posting.trigger"}
+    else:
+        asked |= {Kind.PAYMENT: ""}
+    if policy.cancel_after_posting == "reverse":
+        asked |= {Kind.REVERSAL: "cancel.after_posting"}
+    if policy.amendment != "hold":
+        asked |= {Kind.REVERSAL if policy.amendment == "reverse_repost" else Kind.ADJUSTMENT: "amendment"}
+    if policy.customers_registered == "individual":
+        asked |= {Kind.CUSTOMER: "customers.registered"}
+    return asked

@@ -29,6 +29,7 @@ from ml_connector.planning.payments import applications, deposited, payment_by_s
 from ml_connector.planning.references import Names, ReferenceOverflow
 from ml_connector.planning.refunds import Selection, guard_captured, plan_refunds, select
 from ml_connector.planning.sale import sale_of
+from ml_connector.planning.served import unserved
 from ml_connector.planning.tenders import tenders, tenders_kept, tenders_undone
 from ml_connector.planning.work import Work
 
@@ -50,7 +51,7 @@ def plan_order(snapshot: OrderSnapshot, mapping: Mapping, policy: Policy, facts:
             f"no reference can be made: {overflow}",
             facts={"reason": str(overflow), "order": str(snapshot.order.id)},
         )
-    return lookups.held() or plan
+    return lookups.held() or unserved(plan, policy, facts) or plan
 
 
 def _nothing_left_behind(plan: Held | Excluded, facts: Facts) -> Held | Excluded:

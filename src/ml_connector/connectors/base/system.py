@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from ml_connector.connectors.base.services import Services
+from ml_connector.domain.documents import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,17 @@ class Settings:
     sandbox: bool = False
 
 
+def _no_kinds(settings: Mapping[str, object]) -> frozenset[Kind]:
+    return frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class System:
-    """What a system's package declares; found through the entry point group `ml_connector.systems`."""
+    """What a system's package declares; found through the entry point group `ml_connector.systems`.
+
+    `kinds`: the documents that a connection with these settings can post. What a policy asks for beside them is said
+    when the configuration is read, and an order that would need it is held before anything of it is sent.
+    """
 
     name: str
     title: str
@@ -97,3 +106,4 @@ class System:
     connect: Callable[[Settings, Services], Connector]
     style: Literal["journal", "sales", ""] = ""
     reference_form: Literal["short", "long", ""] = ""
+    kinds: Callable[[Mapping[str, object]], frozenset[Kind]] = _no_kinds

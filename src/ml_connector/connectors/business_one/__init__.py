@@ -1,13 +1,21 @@
 """SAP Business One as a ledger of sales style, through its Service Layer."""
 
+from collections.abc import Mapping
+
 from ml_connector.connectors.base import Connector, Field, Services, Settings, System
 from ml_connector.connectors.business_one.connector import B1Connector
 from ml_connector.connectors.business_one.settings import read_settings
+from ml_connector.connectors.business_one.tables import TARGETS
+from ml_connector.domain.documents import Kind
 
 
 def connect(settings: Settings, services: Services) -> Connector:
     """A live connection. Raises `ValueError` naming a wrong setting."""
     return B1Connector(read_settings(settings), services)
+
+
+def kinds(settings: Mapping[str, object]) -> frozenset[Kind]:
+    return frozenset({Kind.CUSTOMER, Kind.REVERSAL, *TARGETS})
 
 
 FIELDS = (
@@ -114,4 +122,5 @@ system = System(
     connect=connect,
     style="sales",
     reference_form="long",
+    kinds=kinds,
 )

@@ -1,13 +1,22 @@
 """SAP S/4HANA Cloud (public and private edition) as a ledger."""
 
+from collections.abc import Mapping
+
 from ml_connector.connectors.base import Connector, Field, Services, Settings, System
 from ml_connector.connectors.s4hana.connector import S4Connector
-from ml_connector.connectors.s4hana.settings import read_settings
+from ml_connector.connectors.s4hana.settings import DOCUMENT_TYPES, read_settings
+from ml_connector.domain.documents import Kind
 
 
 def connect(settings: Settings, services: Services) -> Connector:
     """A live connection. Raises `ValueError` naming a wrong setting."""
     return S4Connector(read_settings(settings), services)
+
+
+def kinds(settings: Mapping[str, object]) -> frozenset[Kind]:
+    """Old private systems reverse nothing through the service."""
+    posted = frozenset({Kind.CUSTOMER, Kind.REVERSAL, *DOCUMENT_TYPES})
+    return posted - {Kind.REVERSAL} if str(settings.get("journal_version")) == "2020" else posted
 
 
 FIELDS = (
@@ -105,4 +114,5 @@ system = System(
     connect=connect,
     style="journal",
     reference_form="short",
+    kinds=kinds,
 )
