@@ -9,7 +9,7 @@ import pytest
 from ml_connector.connectors.base import Lookup, Outgoing, Posted
 from ml_connector.connectors.business_one.connector import B1Connector
 from ml_connector.connectors.business_one.settings import read_settings
-from ml_connector.connectors.errors import Unauthorized
+from ml_connector.connectors.errors import Transient, Unauthorized
 from ml_connector.engine.database import Database
 from ml_connector.engine.master_keys import MasterKey, MasterKeys
 from ml_connector.engine.services import Shared
@@ -94,4 +94,18 @@ async def test_a_wrong_password_is_tried_once_by_all_of_them(database: Database,
     assert erp.requests("Login") == 1
     assert next(user["failures"] for user in erp.state("users") if user["name"] == "mlc_integration") == 1
     for each in workers:
+        await each.close()
+
+
+async def test_a_session_of_another_company_is_never_used(database: Database, vault: Vault, erp: Erp) -> None:
+    """The connection's company was changed: what the pool still holds belongs to the books of before."""
+    before = worker(database, vault, erp)
+    await before.connector.accounts()
+    after = worker(database, vault, erp, company="SBO_STORE_TEST")
+    with pytest.raises(Transient, match="login to company SBO_STORE_TEST"):
+        await after.connector.accounts()
+    with pytest.raises(Transient, match="login to company SBO_STORE_TEST"):
+        await after.connector.post([Outgoing(invoice("BC-S1-30099-I"))], TestPermit())
+    assert erp.carrying("Invoices", "BC-S1-30099-I") == []
+    for each in (before, after):
         await each.close()

@@ -18,7 +18,7 @@ from ml_connector.connectors.business_one.answers import (
     told,
 )
 from ml_connector.connectors.business_one.batch import Operation, Part, content_type, multipart, parts_of
-from ml_connector.connectors.business_one.login import PasswordLogin, Session
+from ml_connector.connectors.business_one.login import PasswordLogin, Session, books_of
 from ml_connector.connectors.business_one.settings import B1Settings
 from ml_connector.connectors.errors import ConnectorError, NotSent, Transient, Unauthorized, Uncertain
 from ml_connector.connectors.http import HttpSession, Params, Response, encode_query
@@ -52,6 +52,7 @@ class B1Client:
             allow_private=settings.allow_private,
         )
         self._scheme = PasswordLogin(settings)
+        self._books = books_of(settings)
         self._opened = False
         self.version = 0
         self.api = ""
@@ -82,6 +83,8 @@ class B1Client:
 
     async def _log_out(self, text: str) -> None:
         session = Session.parse(text)
+        if session.books != self._books:
+            return  # of a server that this client does not talk to, perhaps
         try:
             await self._http.read("POST", f"/b1s/{session.api}/Logout", headers=session.headers, priority="background")
         except ConnectorError:
@@ -91,7 +94,9 @@ class B1Client:
         return self._services.sessions.lease(POOL, self.settings.sessions, self._open)
 
     async def _fresh(self, lease: LeasedSession) -> Session:
-        if lease.unused_s > Session.parse(lease.value).renew_after_s:
+        """Of the pool's, one that still leads where the settings say: they may have changed since it was opened."""
+        session = Session.parse(lease.value)
+        if session.books != self._books or lease.unused_s > session.renew_after_s:
             await lease.renew()
         return self._current(lease)
 

@@ -23,13 +23,15 @@ COOKIES = ("B1SESSION", "ROUTEID")
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session as the pool keeps it. `api`: the version that is spoken; `version`: the server's, e.g. 1000190."""
+    """A session as the pool keeps it. `api`: the version that is spoken; `version`: the server's, e.g. 1000190.
+    `books`: where it leads, `books_of` the settings that opened it; a connection's address or company may change."""
 
     id: str
     route: str = ""
     api: str = "v2"
     version: int = 0
     idle_min: int = 30
+    books: str = ""
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -52,6 +54,11 @@ class Session:
         """The balancer may name another node in any answer."""
         route = cookies(response).get("ROUTEID", "")
         return replace(self, route=route) if route and route != self.route else self
+
+
+def books_of(settings: B1Settings) -> str:
+    """Server, company and user: what a session of these settings writes to, and as whom."""
+    return json.dumps([settings.base_url, settings.company, settings.user])
 
 
 def cookies(response: Response) -> dict[str, str]:
@@ -113,7 +120,8 @@ class PasswordLogin:
         version = _whole(answer.get("Version"))
         if self._settings.api == "auto" and version < ODATA_4_FROM:
             api = "v1"
-        return Session(id, sent.get("ROUTEID", ""), api, version, _whole(answer.get("SessionTimeout")) or 30)
+        idle_min = _whole(answer.get("SessionTimeout")) or 30
+        return Session(id, sent.get("ROUTEID", ""), api, version, idle_min, books_of(self._settings))
 
     def _refusal(self, response: Response) -> ConnectorError:
         error = told(response)
