@@ -7,7 +7,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
-from ml_connector.engine import schema_services, schema_stock
+from ml_connector.engine import schema_access, schema_services, schema_stock
 from ml_connector.engine.migrations import head, migrate, revision
 from ml_connector.engine.schema import metadata
 
@@ -18,7 +18,7 @@ def test_migrating_again_changes_nothing(database_url: str) -> None:
 
 
 def test_the_migrations_and_the_declared_tables_are_the_same(database_url: str) -> None:
-    assert schema_services.metadata is metadata is schema_stock.metadata
+    assert schema_services.metadata is metadata is schema_stock.metadata is schema_access.metadata
     engine = create_engine(make_url(database_url))
     with engine.connect() as connection:
         assert revision(connection) == head()
@@ -28,7 +28,7 @@ def test_the_migrations_and_the_declared_tables_are_the_same(database_url: str) 
 
 
 def test_every_key_leads_with_the_integration_or_the_connection(database_url: str) -> None:
-    """So that the schema can be partitioned. `cluster` and `master_keys` describe the installation itself."""
+    """So that the schema can be partitioned. `cluster`, `master_keys` and users describe the installation itself."""
     keys = text(
         "SELECT c.relname AS table, a.attname AS first, i.indisprimary FROM pg_index i"
         " JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -40,6 +40,7 @@ def test_every_key_leads_with_the_integration_or_the_connection(database_url: st
         found = {(row.table, row.first) for row in connection.execute(keys)}
     engine.dispose()
     of_the_installation = {"alembic_version", "cluster", "master_keys", "connections", "integrations"}
+    of_the_installation |= {"users", "user_sessions", "user_recovery", "user_links", "user_attempts", "api_tokens"}
     leading = {"integration", "connection"}
     assert {
         (table, first) for table, first in found if table not in of_the_installation and first not in leading

@@ -46,6 +46,7 @@ KINDS: Final = {
     "synced": "a record is done",
     "replayed": "a person asked for another run",
     "config": "configuration was applied",
+    "access": "somebody signed in or out, or users, passwords, second factors or tokens changed",
     "breaker": "a circuit breaker opened or closed",
     "fenced": "a fact that a run learnt after it had lost its lease",
     "gate": "the send gate closed or opened",

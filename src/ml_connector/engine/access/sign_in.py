@@ -1,0 +1,73 @@
+"""Signing in by name, password and code: the same answer, and the same work, whatever is wrong."""
+
+from dataclasses import dataclass
+
+from ml_connector.engine.access import attempts, second_factor, users
+from ml_connector.engine.access.passwords import Passwords
+from ml_connector.engine.access.sessions import open_session
+from ml_connector.engine.access.users import User, record
+from ml_connector.engine.access.values import Locked, TooMany, Wrong
+from ml_connector.engine.actor import acting
+from ml_connector.engine.database import Database
+from ml_connector.engine.vault import Vault
+
+_RECORDED = 10
+"""Wrong tries of one account that the audit gets one by one; then it gets the lock alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """Where somebody signs in from. `session`: what its cookie holds, if anything."""
+
+    address: str
+    agent: str = ""
+    session: str = ""
+
+
+async def sign_in(
+    db: Database, vault: Vault, passwords: Passwords, name: str, password: str, code: str, browser: Browser
+) -> str:
+    """What the new session's cookie holds. Raises `Wrong`, `Locked`, `TooMany`, `Busy`."""
+    place, account = attempts.address(browser.address), attempts.account(name)
+    async with db.connect() as sql:
+        here = await attempts.count(sql, place, attempts.ADDRESS)
+        if here.within and here.locked_until:
+            raise TooMany(here.locked_until)
+        standing = await attempts.count(sql, account, attempts.ACCOUNT)
+    user = await users.find(db, name)
+    told = standing.within <= attempts.TOLD
+    stored = user.password if user is not None and user.disabled_at is None and told else None
+    right = await passwords.verify(stored, password)
+    if right and standing.within and standing.locked_until:
+        raise Locked(standing.locked_until)
+    if user is None or not right or (user.second_factor and not await second_factor.accept(db, vault, user, code)):
+        await _note_wrong(db, user, standing, browser)
+        raise Wrong
+    if stored is not None and passwords.outdated(stored):
+        fresh = await passwords.hash(password)
+        async with db.connect() as sql:
+            await sql.execute(users.SET_PASSWORD, {"id": user.id, "password": fresh})
+    return await let_in(db, user, "password", browser)
+
+
+async def let_in(db: Database, user: User, via: str, browser: Browser) -> str:
+    """A session for somebody who has proved who they are (`via`: `password`, `single`, `link`)."""
+    with acting(f"user:{user.name}"):
+        async with db.transaction() as sql:
+            await attempts.forget(sql, attempts.account(user.name))
+            await attempts.forgive(sql, attempts.address(browser.address), attempts.ADDRESS)
+            value = await open_session(sql, user.id, via, browser.address, browser.agent, instead_of=browser.session)
+            await record(sql, "signed_in", user=user.name, via=via, address=browser.address)
+    return value
+
+
+async def _note_wrong(db: Database, user: User | None, standing: attempts.Standing, browser: Browser) -> None:
+    """In the audit, with the same work for a name that nobody has: that name is left out, for it may be a password."""
+    if standing.within or standing.tries > _RECORDED:
+        return
+    locked = standing.locked_until
+    async with db.transaction() as sql:
+        facts = {"user": user.name if user else None, "address": browser.address, "tries": standing.tries}
+        if locked is not None:
+            facts["locked_until"] = locked.isoformat()
+        await record(sql, "locked" if locked else "sign_in_refused", **facts)
