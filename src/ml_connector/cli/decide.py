@@ -1,5 +1,6 @@
 """`ml-connector decide`: a person says what is true of a document that the engine will not judge by itself."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from ml_connector.cli.output import JsonOption, Output
 from ml_connector.cli.run import run
 from ml_connector.cli.settling import user
 from ml_connector.cli.working import Working, working
-from ml_connector.connectors.base import Lookup
+from ml_connector.connectors.base import Lookup, StoredDocument
 from ml_connector.connectors.errors import ConnectorError
 from ml_connector.domain.codec import document_from_json
 from ml_connector.engine import postings, records
@@ -113,7 +114,7 @@ async def _require_gone(engine: Working, posting: Posting) -> None:
     live = await _live(engine, posting)
     if live:
         raise CliError(
-            f"{posting.name.written} is not gone: the ERP shows it as {', '.join(live)}, not reversed. Posting the "
+            f"{posting.name.written} is not gone: the ERP shows it as {_named(live)}, not reversed. Posting the "
             "next generation would book it twice. If it is wrong, reverse it in the ERP first; if it is right and "
             "held, say `right`.",
             Exit.FOUND,
@@ -121,18 +122,24 @@ async def _require_gone(engine: Working, posting: Posting) -> None:
 
 
 async def _number_there(engine: Working, posting: Posting, *, force: bool) -> str | None:
-    """The ERP itself must show the document, live and once: under that number, which may not be the one that we posted,
-    it is taken. Raises like `_require_gone`; None where it is taken by `force`."""
+    """The ERP itself must show the document, live, once and posted: under that number, which may not be the one that we
+    posted, it is taken. Raises like `_require_gone`; None where it is taken by `force`."""
     try:
         live = await _live(engine, posting)
     except ConnectorError:
         if force:
             return None
         raise
-    if len(live) == 1:
-        return live[0]
+    if len(live) == 1 and live[0].state in _STANDS:
+        return live[0].number
     if not force:
-        shown = f"{len(live)} live documents ({', '.join(live)})" if live else "no live document"
+        if len(live) == 1:
+            raise CliError(
+                f"{posting.name.written} is not right as it is: the ERP shows it as {_named(live)}, and nothing of it "
+                "is booked. Make a posted document of it in the ERP, or delete it, then say `retry`.",
+                Exit.FOUND,
+            )
+        shown = f"{len(live)} live documents ({_named(live)})" if live else "no live document"
         raise CliError(
             f"{posting.name.written} is not right as it is: the ERP shows {shown} under this reference. Say `gone` for "
             "what was deleted or reversed there, or leave one of two. `--force` if you know better than the look-up.",
@@ -141,12 +148,20 @@ async def _number_there(engine: Working, posting: Posting, *, force: bool) -> st
     return None
 
 
-async def _live(engine: Working, posting: Posting) -> list[str]:
-    """The numbers under which the ERP shows the document now, but for those that are reversed."""
+async def _live(engine: Working, posting: Posting) -> list[StoredDocument]:
+    """What the ERP shows under the reference now, but for what is reversed."""
     context = await engine.runtime.context(posting.integration, None)
     document = document_from_json(posting.content)
     stored = (await context.ledger.find([Lookup(document)])).get(document.reference, ())
-    return [each.number for each in stored if each.reference == document.reference and not each.reversed_by]
+    return [each for each in stored if each.reference == document.reference and not each.reversed_by]
+
+
+_STANDS = ("posted", "blocked")
+"""States of what is in the books; a blocked customer is there."""
+
+
+def _named(documents: Sequence[StoredDocument]) -> str:
+    return ", ".join(each.number + (f" (as {each.state})" if each.state not in _STANDS else "") for each in documents)
 
 
 async def _posting(home: Opened, integration: int, reference: str) -> Posting:

@@ -217,7 +217,8 @@ def drafts_of(
                 "number": text_of(row, "DocNum"),
                 "approval": text_of(row, "AuthorizationStatus"),
                 "advice": "an approval procedure has caught it; approve and add the draft in Business One (or delete "
-                "it), then replay the record, and take the integration user out of the approval templates",
+                "it), then decide `retry`, which looks again, and take the integration user out of the approval "
+                "templates",
             },
         )
         for row in rows
