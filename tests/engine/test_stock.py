@@ -132,7 +132,8 @@ async def posted(database: Database, order: str, kind: str, at: datetime, state:
     await execute(
         database,
         "INSERT INTO postings (integration, reference, connection, flow, record_key, kind, state, fingerprint, content,"
-        " posted_at) VALUES (1, :reference, 1, 'orders', :order, :kind, :state, '', '{}', :at)",
+        " posted_at, resolve_at) VALUES (1, :reference, 1, 'orders', :order, :kind, :state, '', '{}',"
+        " CASE WHEN :state NOT IN ('sending', 'uncertain') THEN CAST(:at AS timestamptz) END, :at)",
         reference=f"{kind}-{order}", order=order, kind=kind, state=state, at=at,
     )  # fmt: skip
 
@@ -170,8 +171,11 @@ async def test_an_order_that_is_left_out_holds_nothing(database: Database) -> No
 @pytest.mark.parametrize(
     ("kind", "state", "before", "after"),
     [
-        ("sales_invoice", "posted", Reserved(3, posted=True), Reserved(0)),
-        ("sales_order", "checked", Reserved(3, posted=True), Reserved(0)),
+        ("sales_invoice", "posted", Reserved(3, unsure=True), Reserved(0)),
+        ("sales_order", "checked", Reserved(3, unsure=True), Reserved(0)),
+        ("sales_invoice", "uncertain", Reserved(3, unsure=True), Reserved(3, unsure=True)),
+        ("sales_order", "sending", Reserved(3, unsure=True), Reserved(3, unsure=True)),
+        ("sales_invoice", "rejected", Reserved(3), Reserved(3)),
         ("sales_invoice", "held", Reserved(3), Reserved(3)),
         ("order", "posted", Reserved(3), Reserved(3)),
     ],

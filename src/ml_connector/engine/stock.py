@@ -176,10 +176,11 @@ async def reserve(connection: AsyncConnection, integration: int, taken: Sequence
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
-    """`posted`: an order among them is posted by now, so a later read of the ERP will show it."""
+    """`unsure`: an order among them is posted by now, or may be, so a later read of the ERP will show it, and the one
+    at hand may show it already."""
 
     quantity: int = 0
-    posted: bool = False
+    unsure: bool = False
 
 
 async def reserved(
@@ -193,7 +194,7 @@ async def reserved(
         "counted_before": list(counted_before.values()),
     }
     rows = await connection.execute(sql.RESERVED, parameters)
-    return {row.sku: Reserved(int(row.quantity), row.posted) for row in rows}
+    return {row.sku: Reserved(int(row.quantity), row.unsure) for row in rows}
 
 
 async def forget_orders(connection: AsyncConnection, integration: int) -> None:

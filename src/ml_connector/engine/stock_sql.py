@@ -103,16 +103,18 @@ SELECT put.sku FROM put
                       AND s.sent_at > n.created - interval '2 minutes'))
 """)
 
-# An order that is left out by a rule will never be posted: the ERP got it in another way, or never will.
+# An order that is left out by a rule will never be posted: the ERP got it in another way, or never will. One whose
+# document is on its way, or of unknown outcome, may be in the figure already: it is taken off, and looked at again.
 RESERVED = text(f"""
-SELECT r.sku, sum(r.quantity) AS quantity, coalesce(bool_or(p.posted), false) AS posted
+SELECT r.sku, sum(r.quantity) AS quantity, coalesce(bool_or(p.unsure), false) AS unsure
   FROM unnest(CAST(:skus AS text[]), CAST(:counted_before AS timestamptz[])) AS n(sku, counted_before)
   JOIN stock_reserved r ON r.integration = :integration AND r.sku = n.sku AND r.quantity > 0
   LEFT JOIN records o ON o.integration = r.integration AND o.flow = 'orders' AND o.key = r.order_key
   LEFT JOIN LATERAL (
-    SELECT true AS posted, bool_or(p.posted_at < n.counted_before) AS counted FROM postings p
+    SELECT true AS unsure, bool_or(p.state IN ('posted', 'checked') AND p.posted_at < n.counted_before) AS counted
+      FROM postings p
      WHERE p.integration = r.integration AND p.flow = 'orders' AND p.record_key = r.order_key
-       AND p.kind IN ({LIVE_KINDS}) AND p.state IN ('posted', 'checked')
+       AND p.kind IN ({LIVE_KINDS}) AND p.state IN ('posted', 'checked', 'sending', 'uncertain')
        AND NOT EXISTS (SELECT 1 FROM postings v
                         WHERE v.integration = p.integration AND v.reverses_reference = p.reference
                           AND v.reverses_generation = p.generation AND v.state IN ('posted', 'checked'))

@@ -200,7 +200,7 @@ class _Batch:
         counted = {sku: figure.read_at - lag for sku, figure in levels.items()}
         async with self.context.database.connect() as connection:
             taken = await stock.reserved(connection, self.run.integration, counted)
-        self.doubtful = {sku for sku, each in taken.items() if each.posted}
+        self.doubtful = {sku for sku, each in taken.items() if each.unsure}
         default = await default_location(self.context)
         return {
             sku: plan_stock(
@@ -216,7 +216,8 @@ class _Batch:
 
     @property
     def _look_again_s(self) -> float:
-        """An order was posted while the figure was read, and may have been taken off twice: the next scan knows."""
+        """An order was posted while the figure was read, or may have been, and may have been taken off twice: the next
+        scan, or the look-up of its document, knows."""
         return self.context.integration.flow(NAME).poll_s + 1.0
 
     def _left(self) -> list[str]:
