@@ -1,5 +1,6 @@
 """Applying a configuration to a real database: all or nothing, versions, round trip, and exactly the right releases."""
 
+import copy
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from ml_connector.config.load import Loaded, load_text
 from ml_connector.config.problems import ConfigError
 from ml_connector.config.setup import read_stored
 from ml_connector.connectors.systems import systems
+from ml_connector.engine import registry
 from ml_connector.engine.database import Database
 from ml_connector.engine.master_keys import MasterKey, MasterKeys
 from ml_connector.engine.records import Lane
@@ -305,6 +307,58 @@ async def test_a_removed_integration_keeps_its_tag_in_its_books_whatever_they_ar
 
     with pytest.raises(ConfigError, match="'S1' belongs to the integration 'us-store'"):
         await home.apply(loaded(renamed))
+
+
+def _by_another_name(data: Any) -> None:
+    """The same integration of another store, which posts by another name of the same host."""
+    connections, integrations = data["connections"], data["integrations"]
+    connections["ledger-2"] = copy.deepcopy(connections["ledger"]) | {"base_url": "https://sap.internal.example"}
+    connections["eu-shop"] = copy.deepcopy(connections["web-store"])
+    connections["eu-shop"]["settings"]["store_hash"] = "xyz789"
+    second = copy.deepcopy(integrations["us-store"]) | {"store": "eu-shop", "erp": "ledger-2"}
+    second["webhook_url"] = second["webhook_url"].replace("web-store", "eu-shop")
+    integrations["eu-store"] = second
+
+
+async def _told(home: Home, integration: str, books: str) -> str:
+    found = await home.registry.integration_named(integration)
+    erp = await home.registry.connection(found.erp)
+    async with home.database.transaction() as connection:
+        return await registry.keep_books(connection, found, erp, books)
+
+
+async def test_two_names_of_one_host_are_one_set_of_books_once_the_system_has_told(home: Home) -> None:
+    await home.apply(loaded(_by_another_name))
+    assert await _told(home, "us-store", "S4H100/1710") == ""
+    clash = await _told(home, "eu-store", "S4H100/1710")
+    assert clash == "'us-store' posts into the same books (S4H100/1710) under the same tag 'S1'"
+    assert (await home.registry.connection_named("ledger-2")).books == ""  # it is asked again, and refused again
+    assert await _told(home, "eu-store", "S4D200/1710") == ""
+    assert (await home.registry.connection_named("ledger-2")).books == "S4D200/1710"
+
+
+async def test_a_tag_is_taken_in_the_books_that_the_system_has_told(home: Home) -> None:
+    await home.apply(loaded())
+    await _told(home, "us-store", "S4H100/1710")
+    await home.sql(
+        "INSERT INTO connections (name, system, books, settings) SELECT 'ledger-2', system, books, "
+        "settings || '{\"base_url\": \"https://sap.internal.example\"}' FROM connections WHERE name = 'ledger'"
+    )
+    with pytest.raises(ConfigError, match=r"'S1' belongs to the integration 'us-store'"):
+        await home.apply(loaded(_by_another_name))
+
+
+async def test_an_address_that_changes_is_asked_again_whose_books_it_opens(home: Home) -> None:
+    await home.apply(loaded())
+    await _told(home, "us-store", "S4H100/1710")
+
+    def with_limit(data: Any) -> None:
+        data["connections"]["ledger"]["concurrency"] = 2
+
+    await home.apply(loaded(with_limit))
+    assert (await home.registry.connection_named("ledger")).books == "S4H100/1710"
+    await home.apply(loaded(lambda data: data["connections"]["ledger"].update(base_url="https://other.example")))
+    assert (await home.registry.connection_named("ledger")).books == ""
 
 
 async def test_a_new_integration_of_a_store_begins_where_the_one_before_has_ended(home: Home) -> None:

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from ml_connector.connectors.base import ListsDocuments, Lookup, Outgoing, Pings, Posted, Refused
+from ml_connector.connectors.base import ListsDocuments, Lookup, Outgoing, Pings, Posted, Refused, TellsBooks
 from ml_connector.connectors.errors import Rejected
 from ml_connector.connectors.systems import find_system, system_names
 from ml_connector.domain.documents import ITEMISED, Document, Kind, Role
 from ml_connector.engine.outcomes import Applied, Stopped
-from tests.conformance.stage import Stage, worth
+from tests.conformance.stage import Stage, connector_of, worth
 from tests.conformance.systems import LISTED
 from tests.connectors.shared import TestPermit
 
@@ -134,6 +134,19 @@ async def test_a_refusal_brings_the_system_s_own_words(stage: Stage) -> None:
     assert "period" in answer.message.lower(), answer.message
     assert order.reference not in stage.erp.live()
     stage.erp.call("POST", "/seed", {**stage.listed.seed})
+
+
+async def test_the_books_have_one_name_by_every_address(stage: Stage) -> None:
+    """Two names of one host: whoever posts there under one tag by either must not take it for two sets of books."""
+    assert isinstance(stage.ledger, TellsBooks)
+    await stage.settled([_order_of(await stage.with_customer())])
+    told = await stage.ledger.books()
+    assert told
+    announced = stage.erp.announced
+    other = replace(announced, base_url=announced.base_url.replace("127.0.0.1", "localhost"))
+    assert other.base_url != announced.base_url
+    async with connector_of(stage.listed, other) as by_another_name:
+        assert await by_another_name.books() == told
 
 
 async def test_ping_is_content_and_names_each_right_that_is_taken_away(stage: Stage) -> None:

@@ -183,6 +183,7 @@ def test_master_data_that_we_read_exists(metadata: Metadata, entity_set: str) ->
 
 def test_actions_exist(metadata: Metadata) -> None:
     wanted = {"CompanyService_GetAdminInfo", "SeriesService_GetDocumentSeries", "Cancel", "Login", "Logout"}
+    wanted.add("LicenseService_GetInstallationNumber")
     assert wanted <= metadata.actions
     company = metadata.properties("AdminInfo")
     assert {"CompanyName", "LocalCurrency", "PriceAccuracy", "TotalsAccuracy"} <= company.keys()

@@ -1,5 +1,6 @@
 """Wrong credentials, addresses and certificates: said in words that help, and every order waits for the repair."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,33 @@ def test_a_wrong_address_is_named_and_nothing_is_lost(scene: Scene, name: str, a
     scene.configure()
     scene.posted(order)
     scene.check()
+
+
+def test_the_same_books_by_another_name_of_the_host_are_seen_before_anything_is_posted(scene: Scene) -> None:
+    """Under one tag the second integration would take the documents of the first for its own."""
+    first = scene.place("paid")
+    scene.configure()
+    worker = scene.worker()
+    scene.posted(first)
+    worker.stop()
+
+    def twice(content: Any) -> None:
+        ledger = copy.deepcopy(_connection(content, "ledger"))
+        ledger["base_url"] = ledger["base_url"].replace("127.0.0.1", "localhost")
+        content["connections"]["ledger-2"] = ledger
+        content["integrations"]["again"] = copy.deepcopy(content["integrations"]["us-store"]) | {"erp": "ledger-2"}
+
+    scene.configure(twice)
+    said = scene.command("ping", "ledger", "--json").json  # the documents are there: SAP tells its name by one
+    assert any("the system calls them" in check["message"] for check in said["connections"][0]["checks"]), said
+    said = scene.command("ping", "ledger-2", "--json", status=1).json
+    assert any("the same books" in check["message"] for check in said["connections"][0]["checks"] if not check["ok"])
+    before = scene.posts()
+    scene.worker()
+    scene.command("sync", "again", str(first))
+    held = f"SELECT * FROM records WHERE flow = 'orders' AND key = '{first}' AND hold_kind = 'connection'"
+    scene.until(lambda: scene.query(held))
+    assert scene.posts() == before
 
 
 # ------------------------------------------------------------------ TLS

@@ -16,6 +16,7 @@ from ml_connector.connectors.base import Check, Pings
 from ml_connector.connectors.errors import ConnectorError, Unreachable
 from ml_connector.connectors.systems import find_system
 from ml_connector.engine.registry import Connection, Integration
+from ml_connector.flows.books import FIX, keep, told_by
 from ml_connector.flows.health import sees_own_documents
 
 
@@ -86,12 +87,22 @@ async def _ping(engine: Working, connection: Connection) -> Pinged:
             if integration.erp == connection.id and well:
                 seen = await sees_own_documents(engine.home.database, integration, connector)
                 checks += [seen] if seen is not None else []
+                if told := await told_by(connector):
+                    checks.append(await _books(engine, integration, connection, told))
             if integration.erp == connection.id:
                 checks += _unserved(integration, connection)
         return Pinged(connection, checks)
     except ConnectorError as error:
         kind = "connection" if isinstance(error, Unreachable) else "right"
         return Pinged(connection, [Check("ping", ok=False, message=str(error), kind=kind)])
+
+
+async def _books(engine: Working, integration: Integration, connection: Connection, told: str) -> Check:
+    clash = await keep(engine.home.database, integration, connection, told)
+    name = f"books ({integration.name})"
+    if clash:
+        return Check(name, ok=False, message=clash, fix=FIX, kind="guard")
+    return Check(name, ok=True, message=f"the system calls them {told}", kind="guard")
 
 
 def _unserved(integration: Integration, connection: Connection) -> list[Check]:

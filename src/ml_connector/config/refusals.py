@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ml_connector.config.places import IDENTITY, Place, place_of
+from ml_connector.config.places import Place, identity_of, place_of
 from ml_connector.config.policy import FROZEN_ONCE_POSTED
 from ml_connector.config.problems import Problem
 from ml_connector.config.setup import Json, Setup, Stored
@@ -68,9 +68,9 @@ def _frozen(wanted: Json, stored: Json | None) -> Iterator[tuple[tuple[str, ...]
 def _identity(stored: Json, wanted: Json) -> Iterator[tuple[tuple[str, ...], str]]:
     if stored and stored["system"] != wanted["system"]:
         yield ("system",), f"cannot change from {stored['system']} to {wanted['system']}: documents are posted"
-    for name in IDENTITY:
+    for name in identity_of(stored["system"]) if stored else ():
         before, after = stored.get("settings", {}).get(name), wanted.get("settings", {}).get(name)
-        if stored and before != after:
+        if before != after:
             yield (
                 ("settings", name),
                 f"cannot change from {before} to {after}: documents are posted; make a new connection instead",
@@ -80,9 +80,9 @@ def _identity(stored: Json, wanted: Json) -> Iterator[tuple[tuple[str, ...], str
 def _tag_taken(name: str, entry: Json, stored: Stored, wanted: Setup) -> Iterator[tuple[tuple[str, ...], str]]:
     """The file itself has no two; an integration that was switched off keeps its tag, in the books that it posted to,
     whatever the connection to them is called by now."""
-    tag, books = entry["policy"]["reference.tag"], _place(wanted.connections[entry["erp"]])
+    tag, books = entry["policy"]["reference.tag"], _places(entry["erp"], wanted, stored)
     for other, before in stored.ever.integrations.items():
-        taken = stored.integrations[other].tag == tag and _place(stored.ever.connections[before["erp"]]) == books
+        taken = stored.integrations[other].tag == tag and books & _places(before["erp"], stored.ever, stored)
         if other != name and taken:
             elsewhere = wanted.integrations.get(other)
             if elsewhere is None or elsewhere["policy"]["reference.tag"] == tag:
@@ -101,11 +101,12 @@ async def _brought_in(
     for name, entry in wanted.integrations.items():
         if name in posted:
             continue
-        sides = _sides(entry, wanted)
+        sides = _sides(entry, wanted, stored)
         for other in sorted(posted):
             if sides is None or other not in stored.ever.integrations:
                 continue
-            if _sides(stored.ever.integrations[other], stored.ever) == sides:
+            theirs = _sides(stored.ever.integrations[other], stored.ever, stored)
+            if theirs is not None and all(ours & those for ours, those in zip(sides, theirs, strict=True)):
                 last = await registry.last_planned(connection, stored.integrations[other].id)
                 ended = (last + _EAST).date()
                 cut_over = entry["policy"]["posting.cut_over"]
@@ -117,11 +118,18 @@ async def _brought_in(
                     )
 
 
-def _sides(entry: Json, setup: Setup) -> tuple[Place, Place] | None:
+def _sides(entry: Json, setup: Setup, stored: Stored) -> tuple[frozenset[Place], frozenset[Place]] | None:
     """The shop and the books; None where they are of a sandbox, whose books are nobody's."""
-    store, erp = setup.connections[entry["store"]], setup.connections[entry["erp"]]
-    return None if store.get("sandbox") and erp.get("sandbox") else (_place(store), _place(erp))
+    if setup.connections[entry["store"]].get("sandbox") and setup.connections[entry["erp"]].get("sandbox"):
+        return None
+    return _places(entry["store"], setup, stored), _places(entry["erp"], setup, stored)
 
 
-def _place(connection: Json) -> Place:
-    return place_of(connection["system"], connection["base_url"], connection.get("settings", {}))
+def _places(name: str, setup: Setup, stored: Stored) -> frozenset[Place]:
+    """By its address, and by what the system itself has told from there: two names of a host are one system."""
+    connection = setup.connections[name]
+    system, settings = connection["system"], connection.get("settings", {})
+    place, row = place_of(system, connection["base_url"], settings), stored.connections.get(name)
+    if row is None or not row.books or place != place_of(row.system, row.base_url, row.settings):
+        return frozenset({place})
+    return frozenset({place, (system, row.books)})

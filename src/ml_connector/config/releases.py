@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from ml_connector.config.diff import Change
 
 POLICY: Mapping[str, tuple[str, ...]] = {
+    "reference.tag": ("connection",),
     "posting.trigger": ("awaiting_capture", "unsupported_document"),
     "sales.document": ("unsupported_document",),
     "customers.registered": ("unsupported_document",),

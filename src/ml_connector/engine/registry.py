@@ -28,7 +28,8 @@ class Connection:
     """One account at one system.
 
     `content` is the connection's entry of the configuration file: `base_url`, `settings`, `credentials` (references
-    only, never values), `tls`, `proxy`, `allow_private`, `concurrency`, `timing`.
+    only, never values), `tls`, `proxy`, `allow_private`, `concurrency`, `timing`. `books`: what the system itself calls
+    the books behind it; empty while it has told none.
     """
 
     id: int
@@ -37,6 +38,7 @@ class Connection:
     sandbox: bool
     epoch: int
     content: Json = field(default_factory=dict[str, Any])
+    books: str = ""
 
     @property
     def base_url(self) -> str:
@@ -124,7 +126,7 @@ class Integration:
 
 Named = TypeVar("Named", Integration, Connection)
 
-_CONNECTION = "SELECT connection, name, system, sandbox, epoch, settings FROM connections"
+_CONNECTION = "SELECT connection, name, system, sandbox, epoch, settings, books FROM connections"
 
 # One statement, one snapshot: epoch, mapping and policy are those of one moment.
 _INTEGRATION = """
@@ -149,7 +151,10 @@ _CONFIGURING = 0x6D6C_6366
 SAVE_CONNECTION = text("""
 INSERT INTO connections AS c (name, system, sandbox, settings)
 VALUES (:name, :system, :sandbox, CAST(:content AS jsonb))
-ON CONFLICT (name) DO UPDATE SET system = excluded.system, sandbox = excluded.sandbox, settings = excluded.settings
+ON CONFLICT (name) DO UPDATE SET system = excluded.system, sandbox = excluded.sandbox, settings = excluded.settings,
+  books = CASE WHEN c.settings -> 'base_url' IS NOT DISTINCT FROM excluded.settings -> 'base_url'
+                AND c.settings -> 'settings' IS NOT DISTINCT FROM excluded.settings -> 'settings'
+               THEN c.books ELSE '' END
 RETURNING connection
 """)
 
@@ -172,6 +177,17 @@ SAVE_POLICY = text(_SAVE_VERSION.format(table="policies"))
 
 OLD_MAPPING = text("SELECT content FROM mappings WHERE integration = :integration AND version = :version")
 OLD_POLICY = text("SELECT content FROM policies WHERE integration = :integration AND version = :version")
+
+# An integration that has ended keeps its tag where it has posted.
+SAME_BOOKS = text("""
+SELECT o.name, o.store_tag FROM integrations o JOIN connections c ON c.connection = o.erp
+ WHERE o.integration <> :integration AND c.connection <> :erp AND c.system = :system AND c.books = :books
+   AND (o.store_tag = :tag AND (o.active OR EXISTS (SELECT 1 FROM postings p WHERE p.integration = o.integration))
+        OR o.store = :store AND o.active AND NOT :sandbox)
+ ORDER BY o.integration LIMIT 1
+""")
+
+KEEP_BOOKS = text("UPDATE connections SET books = :books WHERE connection = :erp")
 
 POSTED = text("""
 SELECT EXISTS (SELECT 1 FROM postings WHERE integration = :integration AND state NOT IN ('planned', 'void', 'rejected'))
@@ -291,6 +307,23 @@ async def save_policy(connection: AsyncConnection, integration: int, content: Js
     return await _save_version(connection, SAVE_POLICY, integration, content, author)
 
 
+async def keep_books(connection: AsyncConnection, integration: Integration, erp: Connection, books: str) -> str:
+    """Keeps what the ERP has told of itself. If another integration posts into the same books under the same tag, or
+    from the same store, by another connection, nothing is kept: why the two cannot be."""
+    about = {
+        "integration": integration.id, "store": integration.store, "tag": integration.tag,
+        "erp": erp.id, "system": erp.system, "sandbox": erp.sandbox, "books": books,
+    }  # fmt: skip
+    await lock(connection)
+    other = (await connection.execute(SAME_BOOKS, about)).one_or_none()
+    if other is None:
+        await connection.execute(KEEP_BOOKS, {"erp": erp.id, "books": books})
+        return ""
+    if other.store_tag == integration.tag:
+        return f"{other.name!r} posts into the same books ({books}) under the same tag {integration.tag!r}"
+    return f"{other.name!r} brings the orders of the same store into the same books ({books})"
+
+
 async def has_posted(connection: AsyncConnection, integration: int) -> bool:
     """Whether a document of the integration is, or may be, in the ERP."""
     return (await connection.execute(POSTED, {"integration": integration})).scalar_one()
@@ -317,7 +350,7 @@ def _named(name: str, found: list[Named], what: str) -> Named:
 
 
 def _connection(row: Row[Any]) -> Connection:
-    return Connection(row.connection, row.name, row.system, row.sandbox, row.epoch, row.settings)
+    return Connection(row.connection, row.name, row.system, row.sandbox, row.epoch, row.settings, row.books)
 
 
 def _integration(row: Row[Any]) -> Integration:

@@ -52,6 +52,7 @@ connections = Table(
     Column("settings", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("sandbox", Boolean, nullable=False, server_default=text("false")),
     Column("epoch", BigInteger, nullable=False, server_default=text("0")),
+    Column("books", Text, nullable=False, server_default=text("''")),
     comment="One account at one system. epoch: raised by every change that may release a hold of the connection",
 )
 

@@ -19,6 +19,7 @@ from ml_connector.engine.records import Status
 from ml_connector.engine.runs import Again, Done, Outcome, Run
 from ml_connector.flows.answers import outcome_of_error, outcome_of_exclusion, outcome_of_hold, outcome_of_stop
 from ml_connector.flows.batches import each_by_itself
+from ml_connector.flows.books import recognise
 from ml_connector.flows.context import Context
 from ml_connector.flows.runtime import Runtime
 from ml_connector.planning.customers import plan_customer
@@ -42,6 +43,7 @@ class CustomersFlow:
         context = await self._runtime.context(run.integration, run.epoch)
         outcomes: dict[str, Outcome] = {}
         try:
+            await recognise(self._runtime, context)
             await _process(context, run, self._runtime.applier(context, run), outcomes)
         except ConnectorError as error:
             outcome = outcome_of_error(

@@ -20,6 +20,7 @@ from ml_connector.engine.wishes import Wishes
 from ml_connector.flows.accounts import made_elsewhere, new_customer
 from ml_connector.flows.answers import outcome_of_error, outcome_of_exclusion, outcome_of_hold, outcome_of_stop
 from ml_connector.flows.batches import each_by_itself
+from ml_connector.flows.books import recognise
 from ml_connector.flows.context import Context
 from ml_connector.flows.facts import standing_by_record
 from ml_connector.flows.order_plans import OrderPlans
@@ -46,6 +47,7 @@ class OrdersFlow:
         context = await self._runtime.context(run.integration, run.epoch)
         batch = _Batch(context, run, self._runtime.applier(context, run))
         try:
+            await recognise(self._runtime, context)
             await batch.process()
         except ConnectorError as error:
             batch.stop_rest(error)

@@ -47,6 +47,7 @@ class Runtime:
     watchdog: Watchdog = field(default_factory=Watchdog)
     lease_s: float = LEASE_S
     count_every_s: float = COUNT_EVERY_S
+    asked_books: dict[int, float] = field(default_factory=dict[int, float])
     _connectors: dict[int, tuple[object, Connector]] = field(default_factory=dict[int, tuple[object, Connector]])
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     _parsed: dict[int, tuple[tuple[int, int], Tables, Policy]] = field(

@@ -64,6 +64,7 @@ from ml_connector.connectors.base.system import (
     Settings,
     SetupStep,
     System,
+    TellsBooks,
 )
 
 __all__ = [
@@ -109,6 +110,7 @@ __all__ = [
     "StoredDocument",
     "StoredLine",
     "System",
+    "TellsBooks",
     "Timing",
     "Token",
     "TokenStore",

@@ -30,6 +30,14 @@ class Pings(Protocol):
         ...
 
 
+@runtime_checkable
+class TellsBooks(Protocol):
+    async def books(self) -> str:
+        """The system's own name of the books that this connection opens (system and client, installation and company),
+        the same by whatever address it was reached. Empty while it tells none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SetupStep:
     """One thing that has to be made in the system, in the words of its administrator. `needed` false: nice to have, or
@@ -57,7 +65,10 @@ class SetsUp(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One setting or credential of a connection, enough for a form, a schema and a documentation row."""
+    """One setting or credential of a connection, enough for a form, a schema and a documentation row.
+
+    `identity`: it says which books, or which shop, the connection is; with documents posted it cannot change.
+    """
 
     name: str
     title: str
@@ -67,6 +78,7 @@ class Field:
     default: str | int | bool | None = None
     choices: tuple[str, ...] = ()
     type: Literal["text", "integer", "boolean", "date", "table"] = "text"
+    identity: bool = False
 
 
 class Connector(Protocol):

@@ -15,7 +15,12 @@ ours: the store promises none ("Inventory", Adjustments)."""
 WebhookScheme = Literal["standard", "secret_header", "x-bc-signature"]
 
 FIELDS: tuple[Field, ...] = (
-    Field("store_hash", "Store hash", "The part after /stores/ in the API path of the store-level API account."),
+    Field(
+        "store_hash",
+        "Store hash",
+        "The part after /stores/ in the API path of the store-level API account.",
+        identity=True,
+    ),
     Field(
         "webhook_scheme",
         "How webhooks prove their origin",

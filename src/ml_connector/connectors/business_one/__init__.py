@@ -19,7 +19,7 @@ def kinds(settings: Mapping[str, object]) -> frozenset[Kind]:
 
 
 FIELDS = (
-    Field("company", "Company database", "As the Service Layer knows it, e.g. SBO_ACME_PROD."),
+    Field("company", "Company database", "As the Service Layer knows it, e.g. SBO_ACME_PROD.", identity=True),
     Field(
         "api",
         "OData version",

@@ -81,6 +81,12 @@ class B1Connector:
     async def ping(self) -> Sequence[Check]:
         return await ping(self._client, self._master)
 
+    async def books(self) -> str:
+        """The number of the installation, and the company: the same under every name of the server."""
+        row = await self._client.action("LicenseService_GetInstallationNumber")
+        number = text_of(row, "value").strip()
+        return f"{number}/{self._settings.company}" if number else ""
+
     # -------------------------------------------------------------- stock
 
     @property

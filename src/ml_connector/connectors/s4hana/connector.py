@@ -31,7 +31,7 @@ from ml_connector.connectors.gathering import together
 from ml_connector.connectors.http import Response
 from ml_connector.connectors.odata import AgainPermit, readable
 from ml_connector.connectors.odata_errors import error_of
-from ml_connector.connectors.odata_values import all_of, day, equals, starts_with
+from ml_connector.connectors.odata_values import all_of, day, equals, starts_with, text_of
 from ml_connector.connectors.s4hana import customers, stock
 from ml_connector.connectors.s4hana.answers import ALREADY_REVERSED, confirmations, not_executed, results
 from ml_connector.connectors.s4hana.client import SYSTEM, S4Client
@@ -42,6 +42,8 @@ from ml_connector.connectors.s4hana.stored import (
     CUBE,
     CUBE_SCENARIO,
     CUBE_SET,
+    LOCAL,
+    LOGICAL_SYSTEM,
     ORDER_BY,
     REFERENCE,
     SELECT,
@@ -94,6 +96,24 @@ class S4Connector:
 
     async def ping(self) -> Sequence[Check]:
         return await ping(self._client, self._master, self._youngest)
+
+    async def books(self) -> str:
+        """The logical system (system and client) of an entry that was made here, and the company code."""
+        by_us = equals("AccountingDocCreatedByUser", self._settings.created_by_user)
+        company, made_here = equals("CompanyCode", self._settings.company_code), equals("ReferenceDocumentType", LOCAL)
+        pages = self._client.service(CUBE, CUBE_SCENARIO).pages(
+            CUBE_SET,
+            order_by=ORDER_BY,
+            where=all_of(company, made_here, by_us),
+            select=(*ORDER_BY.split(","), LOGICAL_SYSTEM),
+            page_size=1,
+            priority="background",
+            first_only=True,
+        )
+        async for rows in pages:
+            system = text_of(rows[0], LOGICAL_SYSTEM)
+            return f"{system}/{self._settings.company_code}" if system else ""
+        return ""
 
     # -------------------------------------------------------------- finding
 

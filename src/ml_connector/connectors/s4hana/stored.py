@@ -31,6 +31,9 @@ CUBE_SET = "A_OperationalAcctgDocItemCube"
 CUBE_SCENARIO = "SAP_COM_0303"
 ORDER_BY = "CompanyCode,FiscalYear,AccountingDocument,AccountingDocumentItem"
 REFERENCE = "DocumentReferenceID"
+LOGICAL_SYSTEM = "ReferenceDocumentLogicalSystem"
+LOCAL = "BKPFF"
+"""Reference procedure of entries that were posted in the system itself: their logical system is its own."""
 FILTER_LENGTH = 1200  # characters of an encoded filter; with $select and path the address stays below 2,000
 
 SELECT = (

@@ -24,6 +24,7 @@ SETTABLE = {
     "WebhookRetryInterval": "webhook_retry_interval_s",
     "WebhookRequestTimeout": "webhook_timeout_s",
 }
+INSTALLATION = "0020123456"
 CONTEXTS = {"rcRate": "rate_accuracy", "rcPrice": "price_accuracy", "rcQuantity": "quantity_accuracy"}
 
 
@@ -41,6 +42,7 @@ class Services:
             "CompanyService_GetCurrentServerTime": self.server_time,
             "CompanyService_RoundDecimal": self.round_decimal,
             "CompanyService_GetItemPrice": self.item_price,
+            "LicenseService_GetInstallationNumber": lambda request: self._value(request, INSTALLATION),
             "SeriesService_GetDocumentSeries": self.document_series,
             "SBOBobService_GetCurrencyRate": self.currency_rate,
             "SBOBobService_SetCurrencyRate": self.set_currency_rate,
