@@ -154,6 +154,7 @@ def test_every_enumeration_and_type_is_used() -> None:
     named = {each.of for of in TYPES.values() for each in of.fields}
     assert set(ENUMS) - named == {"BoSuppLangs"} - named
     entities = {each.type_name for each in SETS.values()} | {"AdminInfo", "CompanyInfo", "Series"}
+    entities |= {"InternalReconciliationOpenTrans", "InternalReconciliationOpenTransParams"}
     assert set(TYPES) == named & set(TYPES) | entities
 
 
@@ -190,6 +191,7 @@ def test_bound_actions_exist(specs: Path) -> None:
         "/IncomingPayments({docEntry})/CancelbyCurrentSystemDate",
         "/VendorPayments({docEntry})/Cancel",
         "/JournalEntries({jdtNum})/Cancel",
+        "/InternalReconciliations({reconNum})/Cancel",
         "/SQLQueries('{sqlCode}')/List",
         *(f"/EventSubscriptions('{{webhookID}}')/{each}" for each in ("Handshake", "Pause", "Resume", "Replay")),
     ):

@@ -83,17 +83,49 @@ class TestWhatAnOrderBecomes:
         assert the_sale(sold(replace(PAID, addresses=(place,)))).ship_to == there
         assert the_sale(sold(PAID)).ship_to is None
 
-    def test_money_before_delivery_is_a_deposit_which_the_erp_matches_with_the_invoice(self) -> None:
+    def test_money_before_delivery_is_a_deposit_which_is_settled_with_the_invoice(self) -> None:
         policy = a_policy(posting__trigger="shipment")
         first = documents(sold(PAID, policy))
         assert [(one.kind, one.applies_to) for one in first] == [(Kind.DEPOSIT, "")]
         shipped = replace(PAID, order=replace(PAID.order, status_id=2, shipped=CREATED + timedelta(days=3)))
         found = documents(sold(shipped, policy, posted=first))
-        assert [(one.kind, one.already) for one in found] == [(Kind.DEPOSIT, True), (Kind.SALES_INVOICE, False)]
-        assert receivable(found) == 0
+        assert [(one.kind, one.already) for one in found] == [
+            (Kind.DEPOSIT, True), (Kind.SALES_INVOICE, False), (Kind.DEPOSIT_APPLICATION, False)
+        ]  # fmt: skip
+        application = found[-1]
+        assert (application.applies_to, application.draws) == (found[1].reference, found[0].reference)
+        assert (application.reference, application.posting_date) == ("BC-S1-10250-A90100001", found[1].posting_date)
+        assert (receivable(found), of_role(found, "customer_deposit")) == (0, 0)
         # Also money that comes later: what is booked does not depend on which run saw what first.
         late = replace(shipped, transactions=(*shipped.transactions, a_transaction("1.00", 2)))
         assert documents(sold(late, policy, posted=found))[1].kind is Kind.DEPOSIT
+
+    def test_a_deposit_is_left_to_the_erp_where_policy_or_the_family_say_so(self) -> None:
+        shipped = replace(PAID, order=replace(PAID.order, status_id=2, shipped=CREATED + timedelta(days=3)))
+        for policy, family in (
+            (a_policy(posting__trigger="shipment", sales__deposits="leave"), "business_one"),
+            (a_policy(posting__trigger="shipment", sales__document="order"), "business_one"),
+            (a_policy(posting__trigger="shipment"), "acumatica"),
+            (a_policy(posting__trigger="shipment"), "a_third_partys"),
+        ):
+            kinds = {one.kind for one in documents(sold(shipped, policy, family=family))}
+            assert Kind.DEPOSIT_APPLICATION not in kinds, (policy, family)
+        applied = documents(sold(shipped, a_policy(posting__trigger="shipment")))
+        kept = documents(sold(shipped, a_policy(posting__trigger="shipment", sales__deposits="leave"), posted=applied))
+        assert [(one.kind, one.already) for one in kept] == [(one.kind, True) for one in applied]
+
+    def test_no_more_is_settled_than_the_document_has_open(self) -> None:
+        paid = captured(replace(StoreOrder(), store_credit=D("10.00")).snapshot())
+        twice = (*paid.transactions, a_transaction("30.00", 2), a_transaction("5.00", 3))
+        late = replace(paid, transactions=twice)
+        shipped = replace(late, order=replace(late.order, status_id=2, shipped=CREATED + timedelta(days=3)))
+        found = documents(sold(shipped, a_policy(posting__trigger="shipment")))
+        settled = [-of_role([one], "receivable") for one in found if one.kind is Kind.DEPOSIT_APPLICATION]
+        assert settled == [shipped.order.total.inc_tax - 10]
+        less = replace(shipped, transactions=(a_transaction("20.00", 1), *twice[1:]))
+        found = documents(sold(less, a_policy(posting__trigger="shipment")))
+        settled = [-of_role([one], "receivable") for one in found if one.kind is Kind.DEPOSIT_APPLICATION]
+        assert settled == [20, 30, 5]
 
     def test_a_free_order_is_a_document_of_its_goods(self) -> None:
         free = StoreOrder(items=(Item(discounts=(("c", "ALL", D("60.00")),)),), shipping=(D(0),)).snapshot()

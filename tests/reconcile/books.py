@@ -106,7 +106,8 @@ def _lines(document: Document) -> Iterable[StoredLine]:
     of an itemised document the line that the ERP makes by itself."""
     for line in document.lines:
         account = "" if line.role is Role.TAX_PAYABLE else line.account
-        customer = document.customer if line.role is Role.RECEIVABLE else ""
+        on_account = line.role is Role.CUSTOMER_DEPOSIT and (document.kind is Kind.DEPOSIT or document.draws)
+        customer = document.customer if line.role is Role.RECEIVABLE or on_account else ""
         item = ""
         if document.kind in ITEMISED and line.role is Role.ROUNDING:
             account, item = "", ROUNDING  # a system of sales style rounds on an account that it does not show

@@ -163,7 +163,8 @@ class Document:
     """A document that must exist exactly once in the target, under (`reference`, which carries the generation).
 
     `customer` is the ERP account of the debtor. `applies_to` names the document (or ERP invoice) that a payment
-    pays; `reverses` the reference that a reversal undoes; `adjusts` the one that an adjustment corrects.
+    pays; `reverses` the reference that a reversal undoes; `adjusts` the one that an adjustment corrects; `draws` the
+    payment on account that an application settles it with, beside sales documents.
     `source_digest` is the digest of the source facts that this document was planned from.
     """
 
@@ -179,6 +180,7 @@ class Document:
     applies_to: str = ""
     reverses: str = ""
     adjusts: str = ""
+    draws: str = ""
     exchange_rate: Decimal | None = None
     party: Party | None = None
     long_reference: str = ""
@@ -204,8 +206,8 @@ class Document:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """References of the documents that this one reverses, applies to or adjusts."""
-        return tuple(filter(None, (self.reverses, self.applies_to, self.adjusts)))
+        """References of the documents that this one reverses, applies to, adjusts or draws on."""
+        return tuple(filter(None, (self.reverses, self.applies_to, self.adjusts, self.draws)))
 
     @property
     def base_reference(self) -> str:

@@ -39,6 +39,7 @@ class Policy:
     )
     sales_document: Literal["invoice", "order", "delivery"] = "invoice"
     sales_several_addresses: Literal["text", "hold"] = "text"
+    sales_deposits: Literal["apply", "leave"] = "apply"
     sales_tax: Literal["family", "store", "erp"] = "family"
     sales_erp_tax_rounding: Literal["per_code", "per_line"] = "per_code"
     stock_safety: int = 0

@@ -24,13 +24,16 @@ LETTERS: Mapping[Kind, str] = {
 class Family:
     """`documents`: policy `sales.document` to what an order becomes. `deposits`: of which of them the money before the
     invoice is a deposit that the ERP applies when it invoices; of the others it is a payment of the document.
-    `tax`: whether the ERP takes the store's tax or computes its own. `certificate`: line type of a certificate sold.
-    `places`: whether lines have room for the words of an address that is not the document's.
+    `applied`: of which of them money that came before delivery is settled with the document from here; of the others
+    the ERP does it, or whoever matches open items there. `tax`: whether the ERP takes the store's tax or computes its
+    own. `certificate`: line type of a certificate sold. `places`: whether lines have room for the words of an address
+    that is not the document's.
     """
 
     documents: Mapping[str, Kind]
     credit: Kind
     deposits: frozenset[Kind] = frozenset()
+    applied: frozenset[Kind] = frozenset()
     tax: Literal["store", "erp"] = "store"
     certificate: LineType = LineType.CHARGE
     places: bool = True
@@ -50,7 +53,13 @@ FAMILIES: Mapping[str, Family] = {
         documents=_always(Kind.SALES_ORDER), credit=Kind.CREDIT_MEMO, deposits=_BEFORE_INVOICE, tax="store"
     ),
     "business_central": Family(documents=_always(Kind.SALES_ORDER), credit=Kind.CREDIT_MEMO, tax="erp"),
-    "business_one": Family(documents=_CHOICE, credit=Kind.CREDIT_MEMO, deposits=_BEFORE_INVOICE, tax="erp"),
+    "business_one": Family(
+        documents=_CHOICE,
+        credit=Kind.CREDIT_MEMO,
+        deposits=_BEFORE_INVOICE,
+        applied=frozenset({Kind.SALES_INVOICE}),
+        tax="erp",
+    ),
     "netsuite": Family(
         documents=_always(Kind.SALES_ORDER),
         credit=Kind.CREDIT_MEMO,
@@ -65,8 +74,8 @@ FAMILIES: Mapping[str, Family] = {
 class Form:
     """How one order is booked: the family's row with the policy's choices made.
 
-    `order`: what it becomes, with its `letter`. `deposits`: its money is a deposit that the ERP applies. `places`: as
-    the family's.
+    `order`: what it becomes, with its `letter`. `deposits`: its money is a deposit that the ERP applies. `applies`:
+    we settle it with the money that came before. `places`: as the family's.
     """
 
     order: Kind
@@ -75,6 +84,7 @@ class Form:
     predicts_tax: bool
     certificate: LineType
     places: bool = True
+    applies: bool = False
 
     @property
     def letter(self) -> str:
@@ -102,6 +112,7 @@ def form_of(style: str, family: str, policy: Policy, standing: Kind | None) -> F
         predicts_tax=kind in ITEMISED and tax == "erp",
         certificate=row.certificate,
         places=row.places,
+        applies=kind in row.applied,
     )
 
 

@@ -46,17 +46,27 @@ def payment_by_status(
 
 
 def applications(
-    work: Work, paid: Sequence[Document], order: Document, drawn: Mapping[str, Decimal], natural: date
+    work: Work,
+    paid: Sequence[Document],
+    order: Document,
+    drawn: Mapping[str, Decimal],
+    natural: date,
+    *,
+    at_most: Decimal | None = None,
 ) -> list[Document]:
     """One deposit application per payment that stands as a deposit.
 
-    `drawn`: what refunds took from each deposit before delivery; `natural`: the day on which revenue is due.
+    `drawn`: what refunds took from each deposit before delivery; `natural`: the day on which revenue is due; `at_most`:
+    what is open on a sales document, which takes no more; the rest stays on account.
     """
     sources = {work.names.name("P", row.id).base: row.id for row in work.snapshot.transactions}
     sources[work.names.name("S", work.order.id).base] = str(work.order.id)
     documents: list[Document] = []
     for payment in paid:
         amount = deposited(payment) - drawn.get(payment.reference, ZERO)
+        if at_most is not None:
+            amount = min(amount, at_most)
+            at_most -= amount
         if amount != 0 and deposited(payment) != 0:
             documents.extend(_application(work, payment, order, amount, natural, sources))
     return documents
@@ -140,6 +150,7 @@ def _application(
             ],
             source_digest=digest,
             applies_to=order.reference,
+            draws=payment.reference if work.form.itemised else "",
         )
 
     return settle(work, name, digest, build).documents

@@ -127,9 +127,8 @@ def _sold(work: Work, captures: tuple[Transaction, ...], selection: Selection) -
     early = _early(work, selection, natural) if deposits else frozenset[int]()
     refunds = plan_refunds(work, selection, sale, chain.live, direct=direct, early=early)
     if deposits:
-        # Beside sales documents money on account is the ERP's own to match with the invoice.
         drawn = _drawn(paid, refunds.from_deposit)
-        applied = [] if work.form.itemised else applications(work, paid, chain.live, drawn, natural)
+        applied = _applied(work, paid, chain.live, drawn, natural)
         return [*paid, *chain.documents, *spent, *applied, *refunds.documents]
     return [*chain.documents, *spent, *paid, *refunds.documents]
 
@@ -218,6 +217,19 @@ def _early(work: Work, selection: Selection, natural: date) -> frozenset[int]:
         ):
             early.add(refund.id)
     return frozenset(early)
+
+
+def _applied(
+    work: Work, paid: Sequence[Document], order: Document, drawn: dict[str, Decimal], natural: date
+) -> list[Document]:
+    """Deposits settled with what they were paid for. Beside sales documents only where the ERP leaves that to us, and
+    policy wants it; what was settled stays so."""
+    if not work.form.itemised:
+        return applications(work, paid, order, drawn, natural)
+    if not work.form.applies or work.policy.sales_deposits == "leave":
+        return [kept(item) for item in work.ledger.standing_of(Kind.DEPOSIT_APPLICATION)]
+    owed = order.total - work.store_credit - work.gift_certificates
+    return applications(work, paid, order, drawn, natural, at_most=max(owed, ZERO))
 
 
 def _drawn(paid: Sequence[Document], from_deposit: Decimal) -> dict[str, Decimal]:

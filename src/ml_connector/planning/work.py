@@ -119,6 +119,7 @@ class Work:
         source_digest: str,
         applies_to: str = "",
         adjusts: str = "",
+        draws: str = "",
         customer_reference: str = "",
         ship_to: Address | None = None,
     ) -> Document:
@@ -134,6 +135,7 @@ class Work:
             lines=tuple(lines),
             applies_to=applies_to,
             adjusts=adjusts,
+            draws=draws,
             exchange_rate=self.exchange_rate,
             party=self.buyer.party,
             long_reference=name.long(generation),

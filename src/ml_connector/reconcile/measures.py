@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 
 from ml_connector.connectors.base import ROUNDING, StoredDocument, StoredLine
-from ml_connector.domain.documents import ITEMISED, Document, Role
+from ml_connector.domain.documents import ITEMISED, Document, Kind, Role
 from ml_connector.domain.mapping import Mapping as Tables
 from ml_connector.domain.money import ZERO, minor_unit, round_half_up
 
@@ -31,6 +31,7 @@ TAX = "tax"
 _BUYER_OWES = "OD"
 _CUSTOMER_SIGN = {"P": -1, "S": -1, "T": -1, "G": -1, "R": -1, "M": 1}
 """Payments and credits stand on the buyer's credit side, money given back on the debit side."""
+_DEPOSIT = Role.CUSTOMER_DEPOSIT
 _LIABILITIES = (Role.GIFT_CERTIFICATE_LIABILITY, Role.STORE_CREDIT_LIABILITY)
 _HAS_SHIPPING, _HAS_CERTIFICATES = "OD", "ODMTG"
 
@@ -131,12 +132,14 @@ def as_stored(document: Document, tables: Tables) -> StoredDocument:
     # The tax of a part with several codes has a line for each; the ERP shows them all under the group's own code.
     groups |= {code: groups[codes] for codes in sorted(joined) for code in codes.split("+")}
     buyer = document.customer or "?"
+    # Beside sales documents money on account stands on the customer's own account.
+    on_account = document.kind is Kind.DEPOSIT or bool(document.draws)
     lines = [
         StoredLine(
             account="" if line.role is Role.TAX_PAYABLE else line.account,
             amount=line.signed,
             tax_code=groups.get(line.tax_code, line.tax_code),
-            customer=buyer if line.role is Role.RECEIVABLE else "",
+            customer=buyer if line.role is Role.RECEIVABLE or (on_account and line.role is _DEPOSIT) else "",
             item=ROUNDING if line.role is Role.ROUNDING else "",
         )
         for line in document.lines

@@ -18,7 +18,7 @@ from ml_connector.connectors.base import (
     StoredDocument,
     Timing,
 )
-from ml_connector.connectors.business_one import customers, setup, stock
+from ml_connector.connectors.business_one import customers, matching, setup, stock
 from ml_connector.connectors.business_one.answers import SYSTEM, UNKNOWN_SET
 from ml_connector.connectors.business_one.checks import problems
 from ml_connector.connectors.business_one.client import B1Client, chunks, literal
@@ -105,12 +105,17 @@ class B1Connector:
 
     async def find(self, lookups: Sequence[Lookup]) -> Mapping[str, Sequence[StoredDocument]]:
         """By our reference in the set of its kind and among the drafts; customers by their own rules."""
+        apart = (Kind.CUSTOMER, Kind.DEPOSIT_APPLICATION)
         partners = [lookup for lookup in lookups if lookup.document.kind is Kind.CUSTOMER]
-        entries = [lookup for lookup in lookups if lookup.document.kind is not Kind.CUSTOMER]
+        applications = [lookup for lookup in lookups if lookup.document.kind is Kind.DEPOSIT_APPLICATION]
+        entries = [lookup for lookup in lookups if lookup.document.kind not in apart]
         found: dict[str, Sequence[StoredDocument]] = {}
         if partners:
             with readable(customers.SET, SYSTEM):
                 found |= await customers.find(self._client, partners)
+        if applications:
+            with readable(matching.SET, SYSTEM):
+                found |= await matching.find(self._client, applications)
         stored = await self._stored(entries)
         for lookup in entries:
             hits = [document for document in stored if answers(lookup, document.reference)]
@@ -185,6 +190,9 @@ class B1Connector:
             for document in await self._read(target, await self._with_counterparts(target, rows)):
                 if document.posting_date is None or first <= document.posting_date <= last:
                     yield document
+        with readable(matching.SET, SYSTEM):
+            async for document in matching.between(self._client, first, last, prefix):
+                yield document
 
     async def _with_counterparts(self, target: Target, rows: Sequence[Row]) -> list[Row]:
         """A cancelled document and the one that cancels it may lie on different days: both are read to know either."""
@@ -198,6 +206,8 @@ class B1Connector:
     def differences(self, sent: Document, stored: StoredDocument) -> Sequence[str]:
         if sent.kind is Kind.CUSTOMER:
             return customers.differences(sent, stored)
+        if sent.kind is Kind.DEPOSIT_APPLICATION:
+            return matching.differences(sent, stored)
         return differences(sent, stored, self._settings)
 
     # -------------------------------------------------------------- checking
@@ -206,6 +216,10 @@ class B1Connector:
         found: dict[str, Sequence[Problem]] = {}
         for document in documents:
             if document.kind is Kind.CUSTOMER and (listed := customers.problems(document)):
+                found[document.reference] = listed
+            if document.kind is Kind.DEPOSIT_APPLICATION and (
+                listed := await matching.problems(self._master, document)
+            ):
                 found[document.reference] = listed
         with readable("master data", SYSTEM):
             return {**found, **await problems(self._master, self._client, documents)}
@@ -229,6 +243,11 @@ class B1Connector:
         if document.kind is Kind.CUSTOMER:
             send = customers.create if document.generation == 1 else customers.update
             return await send(self._client, document, permit)
+        if document.kind is Kind.DEPOSIT_APPLICATION:
+            return await matching.post(self._client, item, permit)
+        if matching.undoes_one(document):
+            words = f"{document.reverses} is undone by hand: cancel the internal reconciliation in Business One"
+            raise Rejected(words, system=SYSTEM, code="reversal")
         if document.kind is Kind.REVERSAL:
             return await reverse(self._client, self.find, item, permit)
         return await post_document(self._client, self._master, self.find, item, permit)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 
 from ml_connector.connectors.base import Check
+from ml_connector.connectors.business_one import matching
 from ml_connector.connectors.business_one.batch import rows_of
 from ml_connector.connectors.business_one.client import B1Client
 from ml_connector.connectors.business_one.login import ODATA_4_FROM
@@ -44,6 +45,7 @@ async def ping(client: B1Client, data: MasterData) -> Sequence[Check]:
         lambda: _set(client, DRAFTS, (REFERENCE,), "see documents that wait for approval"),
         lambda: _set(client, "BusinessPartners", (EXTERNAL_ID,), "match and create customers", key="CardCode"),
         lambda: _set(client, "Items", (), "check items before posting", key="ItemCode"),
+        lambda: _set(client, matching.SET, (), "match money on account with its invoice", key="ReconNum", needed=False),
         lambda: _accuracy(data),
         lambda: _chart(data),
         lambda: _tax_codes(client, data),
@@ -115,7 +117,13 @@ async def _user_fields(client: B1Client) -> list[Check]:
 
 
 async def _set(
-    client: B1Client, entity_set: str, fields: Sequence[str], purpose: str, *, key: str = "DocEntry"
+    client: B1Client,
+    entity_set: str,
+    fields: Sequence[str],
+    purpose: str,
+    *,
+    key: str = "DocEntry",
+    needed: bool = True,
 ) -> list[Check]:
     name = f"{entity_set}: {purpose}"
     fix = f"give the user the authorisation (and licence) for {entity_set}"
@@ -128,10 +136,10 @@ async def _set(
         if any(field in error.message for field in fields):
             fix = f"`ml-connector setup CONNECTION --apply` if the field is missing; else {RESTART}"
             return [Check(name, False, error.message, fix, "guard")]
-        return [_failed(name, error, fix, "right")]
+        return [_failed(name, error, fix, "right", needed=needed)]
     except ConnectorError as error:
-        return [_failed(name, error, fix, "right")]
-    return [Check(name, True, "can be read", kind="right")]
+        return [_failed(name, error, fix, "right", needed=needed)]
+    return [Check(name, True, "can be read", kind="right", needed=needed)]
 
 
 async def _accuracy(data: MasterData) -> list[Check]:

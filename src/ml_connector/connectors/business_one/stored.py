@@ -119,7 +119,7 @@ def document(target: Target, row: Row, reading: Reading) -> StoredDocument:
     sign = -1 if target.set == "CreditNotes" else 1
     taxes: dict[str, Decimal] = {}
     lines: list[StoredLine] = []
-    for line in _rows(row, "DocumentLines"):
+    for line in rows_in(row, "DocumentLines"):
         code = text_of(line, "VatGroup") or text_of(line, "TaxCode")
         taxes[code] = taxes.get(code, ZERO) + _line_tax(line, foreign=foreign)
         lines.append(
@@ -132,7 +132,7 @@ def document(target: Target, row: Row, reading: Reading) -> StoredDocument:
                 quantity=decimal_of(line, "Quantity"),
             )
         )
-    for line in _rows(row, "DocumentAdditionalExpenses"):
+    for line in rows_in(row, "DocumentAdditionalExpenses"):
         amount = decimal_of(line, "LineTotalFC" if foreign else "LineTotal")
         if amount:
             code = text_of(line, "VatGroup") or text_of(line, "TaxCode")
@@ -181,7 +181,7 @@ def payment(target: Target, row: Row, reading: Reading) -> StoredDocument:
     amount = decimal_of(row, "TransferSum")
     sign = -1 if target == PAYOUTS else 1
     applied = ", ".join(
-        f"{text_of(each, 'InvoiceType')}/{text_of(each, 'DocEntry')}" for each in _rows(row, "PaymentInvoices")
+        f"{text_of(each, 'InvoiceType')}/{text_of(each, 'DocEntry')}" for each in rows_in(row, "PaymentInvoices")
     )
     return StoredDocument(
         reference=text_of(row, REFERENCE),
@@ -251,10 +251,11 @@ def _entry(row: Row) -> str:
 
 def _base_entry(row: Row) -> str:
     """The document that a cancellation cancels: its lines are copied from it."""
-    return next((text_of(line, "BaseEntry") for line in _rows(row, "DocumentLines") if line.get("BaseEntry")), "")
+    return next((text_of(line, "BaseEntry") for line in rows_in(row, "DocumentLines") if line.get("BaseEntry")), "")
 
 
-def _rows(row: Row, name: str) -> list[Row]:
+def rows_in(row: Row, name: str) -> list[Row]:
+    """A collection inside a row; empty where it is none."""
     value = row.get(name)
     if not isinstance(value, list):
         return []

@@ -138,6 +138,7 @@ SETS: Mapping[str, EntitySet] = {
         _written("IncomingPayments", "Payment", 24, "ORCT", deletable=False),
         _written("VendorPayments", "Payment", 46, "OVPM", deletable=False),
         _written("JournalEntries", "JournalEntry", 30, "OJDT", deletable=False),
+        EntitySet("InternalReconciliations", "InternalReconciliation", 321, creatable=True),
         _written("BusinessPartners", "BusinessPartner", 2, "OCRD", etag=True, stamped=True),
         _written("Items", "Item", 4, "OITM", etag=True, stamped=True),
         _written("Warehouses", "Warehouse", 64),

@@ -73,6 +73,8 @@ class Payments:
         """The amounts are open again; the row stays, marked. Raises ``B1Error``."""
         if row.get("Cancelled") == "tYES":
             raise refused("Payment is already cancelled")
+        if row.get("_matched"):
+            raise refused("Payment is reconciled; cancel the internal reconciliation first")
         for settled_set, entry, amount in row["_settled"]:
             settle(self.company, settled_set, entry, -amount)
         self._balance(entity_set, row, -1)

@@ -31,6 +31,7 @@ from ml_connector.sandbox.business_one.message import (
 from ml_connector.sandbox.business_one.metadata import metadata
 from ml_connector.sandbox.business_one.queries import read_parameters
 from ml_connector.sandbox.business_one.read import Reader
+from ml_connector.sandbox.business_one.reconciliations import RECONCILIATIONS
 from ml_connector.sandbox.business_one.services import Services
 from ml_connector.sandbox.business_one.store import Key
 from ml_connector.sandbox.business_one.values import Reading
@@ -147,7 +148,11 @@ class Server:
         return empty(request.version)
 
     def _create(self, request: Request, entity_set: EntitySet) -> Answer:
-        given = Reading(self.reader.udfs(request)).entity(entity_set, request.payload)
+        reading = Reading(self.reader.udfs(request))
+        if entity_set.name == RECONCILIATIONS:  # made from a type of its own, of open items
+            given = reading.complex("InternalReconciliationOpenTrans", request.payload)
+        else:
+            given = reading.entity(entity_set, request.payload)
         key, row = self.writer.create(entity_set, given, request.asked)
         written = quote(literal_key(entity_set, key), safe="',=")
         location = f"{self.base_url}/b1s/v{request.version}/{entity_set.name}({written})"

@@ -15,6 +15,7 @@ from ml_connector.sandbox.business_one.fields import SETS, Row
 from ml_connector.sandbox.business_one.message import Answer, Request, empty, json_answer
 from ml_connector.sandbox.business_one.pricing import price_line, terms_of
 from ml_connector.sandbox.business_one.read import Reader
+from ml_connector.sandbox.business_one.reconciliations import open_items
 from ml_connector.sandbox.business_one.values import Reading, read_day
 from ml_connector.sandbox.business_one.write import Writer
 
@@ -52,6 +53,7 @@ class Services:
             "SBOBobService_GetSystemCurrency": lambda request: self._value(
                 request, self.company.settings.system_currency
             ),
+            "InternalReconciliationsService_GetOpenTransactions": self.open_transactions,
             "DraftsService_SaveDraftToDocument": self.save_draft,
             "EventSubscriptionsService_GetEventCatalog": self.event_catalogue,
             "OrdersService_Preview": lambda request: self.preview(request, "Orders"),
@@ -171,6 +173,11 @@ class Services:
         if rate is None or "rate_missing" in request.asked.faults:
             raise B1Error(400, -10, f"Update the exchange rate, '{given['Currency']}', {day.isoformat()}")
         return json_answer(request.version, float(rate))
+
+    def open_transactions(self, request: Request) -> Answer:
+        given = _inner(request, "InternalReconciliationOpenTransParams")
+        asked = Reading(self.reader.udfs(request)).complex("InternalReconciliationOpenTransParams", given)
+        return self._complex(request, "InternalReconciliationOpenTrans", open_items(self.company, asked))
 
     def set_currency_rate(self, request: Request) -> Answer:
         given = request.payload

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ml_connector.sandbox.business_one import cancelling
+from ml_connector.sandbox.business_one import cancelling, reconciliations
 from ml_connector.sandbox.business_one.access import Access
 from ml_connector.sandbox.business_one.company import Asked, Company
 from ml_connector.sandbox.business_one.documents import Documents
@@ -15,6 +15,7 @@ from ml_connector.sandbox.business_one.journals import Journals
 from ml_connector.sandbox.business_one.masterdata import MasterData
 from ml_connector.sandbox.business_one.payments import Payments
 from ml_connector.sandbox.business_one.queries import Queries
+from ml_connector.sandbox.business_one.reconciliations import RECONCILIATIONS
 from ml_connector.sandbox.business_one.store import Key
 from ml_connector.sandbox.business_one.userobjects import UserObjects
 from ml_connector.sandbox.business_one.webhooks import Webhooks
@@ -60,6 +61,7 @@ class Writer:
         nodes = self.access.nodes.values()
         makers: Mapping[str, Callable[[], Row]] = {
             "JournalEntries": lambda: self.journals.post(given, asked),
+            RECONCILIATIONS: lambda: reconciliations.reconcile(self.company, given, asked),
             "UserFieldsMD": lambda: self.user_objects.create_field(given, nodes),
             "UserTablesMD": lambda: self.user_objects.create_table(given, nodes),
             "UserKeysMD": lambda: self.user_objects.create_key(given),
@@ -116,6 +118,9 @@ class Writer:
             return None
         if name == "JournalEntries" and action == "Cancel":
             self.journals.cancel(row)
+            return None
+        if name == RECONCILIATIONS and action == "Cancel":
+            reconciliations.cancel(self.company, row)
             return None
         if name == "EventSubscriptions":
             self._check_rights(name, asked)

@@ -60,6 +60,8 @@ BoVatCategoryEnum: bovcInputTax=I bovcOutputTax=O
 BoVatStatus: vExempted=N vLiable=Y vEC=E
 BoYesNoEnum: tNO=N tYES=Y
 CancelStatusEnum: csYes=Y csNo=N csCancellation=C
+CardOrAccountEnum: coaCard=C coaAccount=A
+CreditOrDebitEnum: codCredit=C codDebit=D
 CurrenciesDecimalsEnum: cd1Digit=1 cd2Digits=2 cd3Digits=3 cd4Digits=4 cd5Digits=5 cd6Digits=6 cdDefault=-1
   cdWithoutDecimals=0
 DocumentAuthorizationStatusEnum: dasWithout=- dasPending=W dasApproved=Y dasRejected=N dasGenerated=P
@@ -74,6 +76,11 @@ ItemUoMTypeEnum: iutPurchasing=P iutSales=S iutInventory=I
 PaymentsAuthorizationStatusEnum: pasWithout=- pasPending=W pasApproved=Y pasRejected=N pasGenerated=P
   pasGeneratedbyAuthorizer=A pasCancelled=C
 PriceModeDocumentEnum: pmdNet=N pmdGross=G pmdNetAndGross=M
+ReconSelectDateTypeEnum: rsdtPostDate=R rsdtDueDate=D rsdtDocDate=T
+ReconTypeEnum: rtManual=0 rtAutomatic=1 rtSemiAutomatic=2 rtPayment=3 rtCreditMemo=4 rtReversal=5 rtZeroValue=6
+  rtCancellation=7 rtBoE=8 rtDeposit=9 rtBankStatementProcess=10 rtPeriodClosing=11 rtCorrectionInvoice=12
+  rtInventoryOrExpenseAllocation=13 rtWIP=14 rtDeferredTaxInterimAccount=15
+  rtDownPaymentAllocation=16 rtAutoConversionDifference=17 rtInterimDocument=18
 ReferencedObjectTypeEnum: rot_ExternalDocument rot_SalesQuotation rot_SalesOrder rot_DeliveryNotes rot_ReturnRequest
   rot_Return rot_DownPaymentIncoming rot_SalesInvoice rot_SalesCreditNote rot_CorrectionSalesInvoice
   rot_SalesTaxInvoice rot_PurchaseQuotation rot_PurchaseOrder rot_GoodsReceiptPO rot_GoodsReturnRequest

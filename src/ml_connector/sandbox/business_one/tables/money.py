@@ -36,6 +36,29 @@ TABLES: Mapping[str, str] = {
         LineNum:I AccountCode:S15 SumPaid:N SumPaidFC:N Decription:S VatGroup:S8 AccountName:S GrossAmount:N
         ProjectCode:S20 VatAmount:N ProfitCenter:S
     """,
+    "InternalReconciliation": """
+        ReconNum:I!- ReconDate:D- CardOrAccount:CardOrAccountEnum- ReconType:ReconTypeEnum- Total:N- CancelAbs:I-
+        InternalReconciliationRows:*InternalReconciliationRow
+    """,
+    "InternalReconciliationRow": """
+        LineSeq:I- ShortName:S- TransId:I- TransRowId:I- SrcObjTyp:S- SrcObjAbs:I- CreditOrDebit:CreditOrDebitEnum-
+        ReconcileAmount:N- CashDiscount:N-
+    """,
+    "InternalReconciliationOpenTransParams": """
+        ReconDate:D CardOrAccount:CardOrAccountEnum AccountNo:S DateType:ReconSelectDateTypeEnum FromDate:D ToDate:D
+        InternalReconciliationBPs:*InternalReconciliationBP
+    """,
+    "InternalReconciliationBP": """
+        BPCode:S
+    """,
+    "InternalReconciliationOpenTrans": """
+        ReconDate:D CardOrAccount:CardOrAccountEnum
+        InternalReconciliationOpenTransRows:*InternalReconciliationOpenTransRow
+    """,
+    "InternalReconciliationOpenTransRow": """
+        Selected:BoYesNoEnum ShortName:S- TransId:I TransRowId:I SrcObjTyp:S- SrcObjAbs:I-
+        CreditOrDebit:CreditOrDebitEnum- ReconcileAmount:N CashDiscount:N
+    """,
     "JournalEntry": """
         JdtNum:I!- ReferenceDate:D Memo:S50 Reference:S100 Reference2:S100 Reference3:S100 TransactionCode:S
         ProjectCode:S20 TaxDate:D Indicator:S DueDate:D VatDate:D Series:I Number:I-
