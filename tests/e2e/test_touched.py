@@ -1,5 +1,7 @@
 """Somebody touches a posted document in the ERP: the count finds it, the order shows it, and a person decides."""
 
+from collections.abc import Callable
+
 from ml_connector.connectors.base import StoredDocument
 from tests.crash import books
 from tests.e2e.scene import Scene, audit
@@ -40,6 +42,37 @@ def test_a_deleted_document_holds_its_order_until_a_person_decides(scene: Scene)
     scene.until(lambda: scene.record(order).get("status") == "synced", lambda: str(scene.record(order)))
     assert [d.reference for d in _payments(scene)] == [f"{payment.reference}-2"]
     assert any(row["data"].get("verdict") == "gone" for row in audit(scene, kind="released"))
+
+
+def test_a_look_up_that_has_gone_blind_holds_the_count_and_no_document(scene: Scene) -> None:
+    """A right was taken away, and the ERP says "nothing there" of everything."""
+    scene.configure()
+    first = scene.place("paid")
+    scene.run("worker", "--lease", "5", "--sweep", "0.5", "--poll", "0.2", "--count", "3600")
+    scene.posted(first)
+
+    def count_until(condition: Callable[[], object]) -> None:
+        def counted() -> bool:
+            scene.command("replay", "us-store", "--flow", "system:count", "--", "-")
+            return bool(condition())
+
+        scene.until(counted, lambda: str(scene.query("SELECT state, reference FROM postings")))
+
+    def states() -> set[str]:
+        return {row["state"] for row in scene.query("SELECT state FROM postings WHERE kind <> 'customer'")}
+
+    count_until(lambda: states() == {"checked"})
+    second = scene.place("paid")
+    scene.posted(second)
+    fault = {"match": {"path": "OPLACCTG", "times": 500}, "fault": "stale_lookup", "args": {"lag_s": 100_000}}
+    books.call(f"{scene.erp}/faults", fault)
+    held = "SELECT * FROM records WHERE flow = 'system:count' AND status = 'held'"
+    count_until(lambda: scene.query(held))
+    [record] = scene.query(held)
+    assert record["hold_kind"] == "connection"
+    assert states() == {"posted", "checked"}
+    scene.clear_faults()
+    count_until(lambda: states() == {"checked"})
 
 
 def test_a_document_that_stands_in_the_erp_cannot_be_declared_gone(scene: Scene) -> None:

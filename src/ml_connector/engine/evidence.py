@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ml_connector.connectors.base import Ledger, Lookup, StoredDocument, Timing
-from ml_connector.connectors.errors import Transient
+from ml_connector.connectors.errors import Transient, Unauthorized
 from ml_connector.domain.codec import document_from_json
 from ml_connector.domain.documents import Document, Kind
 from ml_connector.engine import postings
@@ -99,5 +99,28 @@ async def unseen(database: Database, integration: int, ledger: Ledger, *, system
     return Transient(
         f"the look-up does not see {document.reference}, posted as {witness.number}: that it does not see "
         "another document proves nothing; look at the rights of the user in the ERP",
+        system=system,
+    )
+
+
+async def blind_count(
+    database: Database, integration: int, ledger: Ledger, missing: Sequence[Posting], *, system: str = ""
+) -> Unauthorized | None:
+    """That a count misses documents says something of them only while the look-up still shows another one of the kind,
+    which was counted before; where there is none yet, it is believed."""
+    async with database.connect() as connection:
+        witnesses = await postings.counted_before(
+            connection, integration, [each.kind for each in missing], [each.name.reference for each in missing]
+        )
+    documents = [document_from_json(witness.content) for witness in witnesses]
+    if not documents:
+        return None
+    found = await ledger.find([Lookup(document) for document in documents])
+    gone = [document for document in documents if not found.get(document.reference)]
+    if not gone:
+        return None
+    return Unauthorized(
+        f"the look-up shows no {gone[0].kind.value} any more, not even {gone[0].reference}, which was counted: nothing "
+        "is counted until it does; look at the rights of the user in the ERP",
         system=system,
     )

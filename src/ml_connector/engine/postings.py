@@ -321,6 +321,14 @@ async def youngest(connection: AsyncConnection, integration: int, timing: Timing
     return next((from_row(row) for row in rows), None)
 
 
+async def counted_before(
+    connection: AsyncConnection, integration: int, kinds: Collection[str], references: Collection[str]
+) -> list[Posting]:
+    """Of each of `kinds` the youngest document, beside `references`, that a count has seen in the target."""
+    parameters = {"integration": integration, "kinds": sorted(set(kinds)), "references": sorted(set(references))}
+    return [from_row(row) for row in await connection.execute(sql.COUNTED_BEFORE, parameters)]
+
+
 async def owners(
     connection: AsyncConnection, integration: int, references: Collection[str]
 ) -> dict[str, tuple[str, frozenset[str]]]:

@@ -307,6 +307,15 @@ _YOUNGEST = f"""
    WHERE p.integration = :integration AND p.state IN ('posted', 'checked') AND p.kind <> 'customer' {{when}}
    ORDER BY p.posted_at DESC LIMIT 1
 """  # noqa: S608
+# Of each of these kinds, the youngest that a count has seen in the ERP, none of `references`. By the witnesses' index.
+COUNTED_BEFORE = text(f"""
+SELECT w.* FROM unnest(CAST(:kinds AS text[])) AS k(kind), LATERAL (
+  SELECT {_COLUMNS} FROM postings p
+   WHERE p.integration = :integration AND p.state = 'checked' AND p.kind <> 'customer' AND p.kind = k.kind
+     AND p.reference <> ALL(:references)
+   ORDER BY p.posted_at DESC LIMIT 1) w
+""")  # noqa: S608
+
 YOUNGEST = text(f"""
 SELECT * FROM (
   ({_YOUNGEST.format(shown="true", when="AND p.posted_at <= statement_timestamp() - :v_s * interval '1 second'")})

@@ -2,7 +2,7 @@
 
 Runs past the target's visibility lag, many references to a look-up; a posting whose outcome was once unknown is
 counted once more at `sent_at + 2H`. What does not count to exactly one, or says something else than was sent, is held
-for a person.
+for a person. A look-up that has gone blind counts nothing: the count itself is held, and the documents are left alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ from ml_connector.connectors.errors import ConnectorError
 from ml_connector.domain.codec import document_from_json
 from ml_connector.domain.documents import Document, Kind
 from ml_connector.engine import crash, postings, records
+from ml_connector.engine.evidence import blind_count
 from ml_connector.engine.postings import Counted, Posting
 from ml_connector.engine.records import Lane
 from ml_connector.engine.runs import Done, Outcome, Run
@@ -52,6 +53,13 @@ class CountFlow:
             return 0
         documents = {posting.name: document_from_json(posting.content) for posting in due}
         stored = await _find(context.ledger, list(documents.values()))
+        missing = [p for p in due if not _mine(documents[p.name], stored)]
+        if missing and (
+            blind := await blind_count(
+                context.database, run.integration, context.ledger, missing, system=context.erp.system
+            )
+        ):
+            raise blind
         reversed_by_us = await _reversed_by_us(context, run, due)
         counted = [
             _counted(
@@ -73,6 +81,10 @@ class CountFlow:
             async with context.database.connect() as connection:
                 await records.notify(connection, {Lane(run.integration, result.posting.flow) for result in wrong})
         return len(due)
+
+
+def _mine(document: Document, found: Mapping[str, Sequence[StoredDocument]]) -> list[StoredDocument]:
+    return [stored for stored in found.get(document.reference, ()) if stored.reference == document.reference]
 
 
 async def _find(ledger: Ledger, documents: Sequence[Document]) -> dict[str, Sequence[StoredDocument]]:
