@@ -2,6 +2,7 @@
 
 import pytest
 
+from ml_connector.connectors.business_one import kinds
 from ml_connector.domain.customers import Customer
 from ml_connector.domain.documents import Held, HoldCode, Kind
 from ml_connector.planning.customers import plan_customer
@@ -60,3 +61,11 @@ def test_a_sale_asks_for_what_the_policy_makes_of_it() -> None:
     assert asked[Kind.SALES_ORDER] == "sales.document"
     assert asked[Kind.DEPOSIT] == "sales.document"
     assert Kind.PAYMENT not in asked
+
+
+def test_money_before_delivery_is_matched_only_where_the_policy_asks_for_it() -> None:
+    asked = asked_kinds("sales", "business_one", a_policy(posting__trigger="shipment"))
+    assert asked[Kind.DEPOSIT_APPLICATION] == "sales.deposits"
+    assert asked.keys() <= kinds({})
+    left = asked_kinds("sales", "business_one", a_policy(posting__trigger="shipment", sales__deposits="leave"))
+    assert Kind.DEPOSIT_APPLICATION not in left

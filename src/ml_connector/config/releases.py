@@ -8,6 +8,7 @@ POLICY: Mapping[str, tuple[str, ...]] = {
     "reference.tag": ("connection",),
     "posting.trigger": ("awaiting_capture", "unsupported_document"),
     "sales.document": ("unsupported_document",),
+    "sales.deposits": ("unsupported_document", "master_data"),
     "customers.registered": ("unsupported_document",),
     "posting.partial_capture": ("awaiting_capture",),
     "posting.held_statuses": ("status_held",),

@@ -134,6 +134,8 @@ def asked_kinds(style: str, family: str, policy: Policy) -> Mapping[Kind, str]:
         asked |= {Kind.PAYMENT: ""} | ({Kind.DEPOSIT_APPLICATION: "posting.trigger"} if early else {})
     elif form.deposits or early:
         asked |= {Kind.DEPOSIT: "sales.document" if form.deposits else "posting.trigger"}
+        if form.applies and policy.sales_deposits == "apply":
+            asked |= {Kind.DEPOSIT_APPLICATION: "sales.deposits"}
     else:
         asked |= {Kind.PAYMENT: ""}
     if policy.cancel_after_posting == "reverse":

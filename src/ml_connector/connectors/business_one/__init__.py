@@ -15,7 +15,7 @@ def connect(settings: Settings, services: Services) -> Connector:
 
 
 def kinds(settings: Mapping[str, object]) -> frozenset[Kind]:
-    return frozenset({Kind.CUSTOMER, Kind.REVERSAL, *TARGETS})
+    return frozenset({Kind.CUSTOMER, Kind.REVERSAL, Kind.DEPOSIT_APPLICATION, *TARGETS})
 
 
 FIELDS = (
