@@ -119,7 +119,8 @@ async def test_an_answer_touches_its_own_write_alone(database: Database) -> None
 async def taken(database: Database, order: str, *, at_s: int = 0, created: datetime = LONG_AGO, **by: int) -> list[str]:
     async with database.connect() as connection:
         stamp = created + timedelta(seconds=at_s)
-        return await stock.reserve(connection, 1, [Taken(order, created, stamp, by)])
+        told = await stock.reserve(connection, 1, [Taken(order, created, stamp, by)])
+    return [sku for sku, look in told.items() if look]
 
 
 async def reserved(database: Database, sku: str, counted_before: datetime | None = None) -> Reserved:

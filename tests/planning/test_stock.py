@@ -18,6 +18,7 @@ from ml_connector.planning.stock import (
     open_quantities,
     plan_stock,
     scan_digest,
+    skus_beside,
 )
 from tests.planning.store import Item, StoreOrder
 
@@ -150,3 +151,10 @@ def test_an_order_holds_its_skus_until_they_are_shipped_or_given_back() -> None:
 
 def test_where_our_document_takes_the_goods_out_a_shipment_changes_nothing() -> None:
     assert taken(2, leaves_by_shipment=False, quantity_shipped=3) == {"TEE": 4}
+
+
+def test_skus_of_one_item_are_known_to_each_other() -> None:
+    mapping = Mapping(items={"A": "X", "B": "X", "X": "Z", "": "MISC"}, items_match="sku")
+    assert skus_beside(["A", "Y"], mapping) == {"A": {"A", "B"}, "Y": {"Y"}}
+    assert skus_beside(["X", "Z"], mapping) == {"X": {"X", "Z"}, "Z": {"X", "Z"}}
+    assert skus_beside(["A", "Y"], replace(mapping, items_match="")) == {"A": {"A", "B"}}

@@ -159,9 +159,15 @@ async def heard_orders(connection: AsyncConnection, integration: int, orders: Co
     return set((await connection.execute(sql.HEARD_ORDERS, parameters)).scalars())
 
 
-async def reserve(connection: AsyncConnection, integration: int, taken: Sequence[Taken]) -> list[str]:
-    """Keeps what orders have taken; an older read changes nothing. Returns the SKUs that must be looked at again: an
-    order that was known takes something else now, or a figure was written after the order came and without it."""
+async def unposted_orders(connection: AsyncConnection, integration: int) -> set[str]:
+    """Those that the orders flow knows, does not leave out, and has not done."""
+    return set((await connection.execute(sql.UNPOSTED_ORDERS, {"integration": integration})).scalars())
+
+
+async def reserve(connection: AsyncConnection, integration: int, taken: Sequence[Taken]) -> dict[str, bool]:
+    """Keeps what orders have taken; an older read changes nothing. Returns the SKUs of which something else is taken
+    now, and whether they must be looked at again: an order that was known takes something else, or a figure was
+    written after the order came and without it."""
     rows = [(each, sku, count) for each in taken for sku, count in [("", 0), *each.by_sku.items()]]
     parameters: dict[str, Any] = {
         "integration": integration,
@@ -171,7 +177,7 @@ async def reserve(connection: AsyncConnection, integration: int, taken: Sequence
         "stamps": [each.stamp for each, _, _ in rows],
         "created": [each.created for each, _, _ in rows],
     }
-    return sorted({row.sku for row in await connection.execute(sql.RESERVE, parameters)}) if rows else []
+    return {row.sku: row.look for row in await connection.execute(sql.RESERVE, parameters)} if rows else {}
 
 
 @dataclass(frozen=True, slots=True)

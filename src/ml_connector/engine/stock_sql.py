@@ -92,15 +92,18 @@ put AS (
   ON CONFLICT (integration, order_key, sku) DO UPDATE SET quantity = excluded.quantity, stamp = excluded.stamp
    WHERE r.stamp <= excluded.stamp
   RETURNING r.order_key, r.sku, r.quantity)
-SELECT sku FROM gone
-UNION
-SELECT put.sku FROM put
-  JOIN n ON n.order_key = put.order_key AND n.sku = put.sku
-  LEFT JOIN old ON old.order_key = put.order_key AND old.sku = put.sku
- WHERE put.sku <> '' AND coalesce(old.quantity, 0) <> put.quantity
-   AND (EXISTS (SELECT 1 FROM old o WHERE o.order_key = put.order_key)
-        OR EXISTS (SELECT 1 FROM stock s WHERE s.integration = :integration AND s.sku = put.sku
-                      AND s.sent_at > n.created - interval '2 minutes'))
+SELECT sku, bool_or(look) AS look FROM (
+  SELECT sku, true AS look FROM gone
+  UNION ALL
+  SELECT put.sku,
+         EXISTS (SELECT 1 FROM old o WHERE o.order_key = put.order_key)
+         OR EXISTS (SELECT 1 FROM stock s WHERE s.integration = :integration AND s.sku = put.sku
+                       AND s.sent_at > n.created - interval '2 minutes')
+    FROM put
+    JOIN n ON n.order_key = put.order_key AND n.sku = put.sku
+    LEFT JOIN old ON old.order_key = put.order_key AND old.sku = put.sku
+   WHERE put.sku <> '' AND coalesce(old.quantity, 0) <> put.quantity) c
+ GROUP BY sku ORDER BY sku
 """)
 
 # An order that is left out by a rule will never be posted: the ERP got it in another way, or never will. One whose
@@ -122,6 +125,11 @@ SELECT r.sku, sum(r.quantity) AS quantity, coalesce(bool_or(p.unsure), false) AS
  WHERE o.status IS DISTINCT FROM 'excluded' AND NOT coalesce(p.counted, false)
  GROUP BY r.sku
 """)  # noqa: S608 - constants of this module
+
+# What is synced is in the books, or has nothing to be there.
+UNPOSTED_ORDERS = text("""
+SELECT key FROM records WHERE integration = :integration AND flow = 'orders' AND status NOT IN ('excluded', 'synced')
+""")
 
 HEARD_ORDERS = text("""
 SELECT key FROM records WHERE integration = :integration AND flow = 'orders' AND status <> 'excluded'

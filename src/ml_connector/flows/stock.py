@@ -20,7 +20,7 @@ from ml_connector.engine.stock_permit import StockPermit
 from ml_connector.flows.answers import AGAIN_SOON_S, outcome_of_error
 from ml_connector.flows.context import Context
 from ml_connector.flows.runtime import Runtime
-from ml_connector.flows.stock_orders import catch_up
+from ml_connector.flows.stock_orders import catch_up, reserved
 from ml_connector.planning.stock import SkusOfItems, StockPlan, item_of, plan_stock, scan_digest
 
 NAME = "stock"
@@ -198,8 +198,7 @@ class _Batch:
     async def _plan(self, levels: Mapping[str, "_Figure"], shelves: Mapping[str, StoreStock]) -> dict[str, StockPlan]:
         lag = timedelta(seconds=self.context.stock.stock_lag_s)
         counted = {sku: figure.read_at - lag for sku, figure in levels.items()}
-        async with self.context.database.connect() as connection:
-            taken = await stock.reserved(connection, self.run.integration, counted)
+        taken = await reserved(self.context, self.run, counted)
         self.doubtful = {sku for sku, each in taken.items() if each.unsure}
         default = await default_location(self.context)
         return {

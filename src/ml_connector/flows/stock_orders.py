@@ -1,6 +1,6 @@
 """What store orders have taken off its stock, kept for the stock flow: an absolute write must not give it back."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from ml_connector.connectors.errors import Rejected
@@ -9,10 +9,10 @@ from ml_connector.domain.orders import OrderSnapshot
 from ml_connector.engine import records, stock, watermarks
 from ml_connector.engine.records import Lane
 from ml_connector.engine.runs import Run, fence
-from ml_connector.engine.stock import Taken
+from ml_connector.engine.stock import Reserved, Taken
 from ml_connector.flows.batches import each_by_itself
 from ml_connector.flows.context import Context
-from ml_connector.planning.stock import open_quantities
+from ml_connector.planning.stock import open_quantities, skus_beside
 
 STOCK = "stock"
 ORDERS = "orders"
@@ -25,8 +25,11 @@ FIRST_LOOK_BACK_S = 86_400.0
 
 async def note_orders(context: Context, run: Run, snapshots: Mapping[str, OrderSnapshot]) -> None:
     """Keeps what these orders hold, and marks the SKUs whose figure in the store may not know it, in the same
-    transaction."""
-    if not snapshots or not context.integration.flow(STOCK).enabled:
+    transaction: of other SKUs of the item the store takes nothing off by itself."""
+    if not snapshots:
+        return
+    if not context.integration.flow(STOCK).enabled:
+        await forget_count(context, run)
         return
     by_shipment = find_system(context.erp.system).style != "sales"
     taken = [
@@ -34,27 +37,47 @@ async def note_orders(context: Context, run: Run, snapshots: Mapping[str, OrderS
         for key, each in sorted(snapshots.items())
     ]
     again = 0
-    for part in _parts(taken):
+    beside = skus_beside({sku for each in taken for sku in each.by_sku}, context.mapping)
+    for part in _parts(taken, beside):
         async with context.database.transaction() as connection:
             await fence(connection, run.fence)
-            skus = await stock.reserve(connection, run.integration, part)
-            await records.mark(connection, run.integration, STOCK, skus)
+            told = await stock.reserve(connection, run.integration, part)
+            skus = {sku for sku, look in told.items() if look}
+            known = beside if told.keys() <= beside.keys() else skus_beside(told, context.mapping)
+            skus |= {other for sku in told for other in known.get(sku, ()) if other != sku}
+            await records.mark(connection, run.integration, STOCK, sorted(skus))
         again += len(skus)
     if again:
         async with context.database.connect() as connection:
             await records.notify(connection, [Lane(run.integration, STOCK)])
 
 
-def _parts(taken: Sequence[Taken]) -> Iterator[list[Taken]]:
+async def reserved(context: Context, run: Run, counted_before: Mapping[str, datetime]) -> dict[str, Reserved]:
+    """By SKU, what orders have taken of its item, under this or another SKU, and the figure does not show that was
+    counted before then. SKUs without are absent."""
+    beside = skus_beside(counted_before, context.mapping)
+    asked = {other: at for sku, at in counted_before.items() for other in beside.get(sku, (sku,))}
+    async with context.database.connect() as connection:
+        taken = await stock.reserved(connection, run.integration, asked)
+    found: dict[str, Reserved] = {}
+    for sku in counted_before:
+        parts = [taken[other] for other in beside.get(sku, (sku,)) if other in taken]
+        if parts:
+            found[sku] = Reserved(sum(part.quantity for part in parts), any(part.unsure for part in parts))
+    return found
+
+
+def _parts(taken: Sequence[Taken], beside: Mapping[str, Collection[str]]) -> Iterator[list[Taken]]:
     """As few parts as the number of marks in a transaction allows: an edit marks what an order had and what it has."""
     part: list[Taken] = []
     count = 0
     for each in taken:
-        if part and count + len(each.by_sku) > records.MARK_AT_ONCE // 2:
+        marks = sum(len(beside.get(sku, (sku,))) for sku in each.by_sku)
+        if part and count + marks > records.MARK_AT_ONCE // 2:
             yield part
             part, count = [], 0
         part.append(each)
-        count += len(each.by_sku)
+        count += marks
     if part:
         yield part
 
@@ -62,7 +85,8 @@ def _parts(taken: Sequence[Taken]) -> Iterator[list[Taken]]:
 async def count_open_orders(context: Context, run: Run) -> bool:
     """Before the first figure is written: what was sold and has not left before this flow was switched on.
 
-    Where our documents take the goods out, orders that we never heard of, or leave out, are in the ERP by other ways.
+    Where our documents take the goods out, orders that we never heard of, or leave out, are in the ERP by other ways;
+    and one that we could not post yet is in the ERP in no way, also when the merchant has shipped it.
     """
     if not context.integration.flow(ORDERS).enabled:
         return True
@@ -73,8 +97,11 @@ async def count_open_orders(context: Context, run: Run) -> bool:
     async with context.database.connect() as connection:
         read = await stock.read_orders(connection, run.integration, keys)
         heard = await stock.heard_orders(connection, run.integration, keys)
-    by_shipment = find_system(context.erp.system).style != "sales"
-    unread = [key for key in keys if key not in read and (by_shipment or key in heard)]
+        by_shipment = find_system(context.erp.system).style != "sales"
+        if not by_shipment:
+            keys = sorted(heard | await stock.unposted_orders(connection, run.integration))
+            read = await stock.read_orders(connection, run.integration, keys)
+    unread = [key for key in keys if key not in read]
     for start in range(0, len(unread), CAUGHT_UP):
         if not run.alive or run.stopping:
             return False
@@ -91,6 +118,9 @@ async def count_open_orders(context: Context, run: Run) -> bool:
 
 async def forget_count(context: Context, run: Run) -> None:
     """The flow is switched off: orders that come meanwhile leave no note, so they are counted when it is on again."""
+    async with context.database.connect() as connection:
+        if not await watermarks.noted(connection, run.integration, STOCK, COUNTED):
+            return
     async with context.database.transaction() as connection:
         await fence(connection, run.fence)
         await watermarks.note(connection, run.integration, STOCK, {COUNTED: None})

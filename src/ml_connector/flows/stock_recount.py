@@ -22,8 +22,8 @@ from ml_connector.flows.context import Context
 from ml_connector.flows.runtime import Runtime
 from ml_connector.flows.stock import NAME as STOCK
 from ml_connector.flows.stock import default_location
-from ml_connector.flows.stock_orders import catch_up
-from ml_connector.planning.stock import item_of, plan_stock
+from ml_connector.flows.stock_orders import catch_up, reserved
+from ml_connector.planning.stock import StockPlan, item_of, plan_stock
 
 NAME = "recount:stock"
 RESULT = "recount"
@@ -104,13 +104,11 @@ async def _page(
     default: int | None,
     result: Recount,
 ) -> None:
-    """One page of the store: SKUs that have something else than they should are kept and marked, in one transaction."""
-    skus = [each.sku for each in page]
+    """One page of the store: SKUs that have something else than they should are kept and marked, in one transaction.
+    What looks too low may be an order that has just come: it is taken in before that is said."""
     async with context.database.connect() as connection:
-        known = await stock.known(connection, run.integration, skus)
-        counted = began - timedelta(seconds=context.stock.stock_lag_s)
-        taken = await stock.reserved(connection, run.integration, dict.fromkeys(skus, counted))
-    drift: dict[str, tuple[Levels, Levels]] = {}
+        known = await stock.known(connection, run.integration, [each.sku for each in page])
+    compared: dict[str, tuple[ItemStock, StoreStock]] = {}
     for each in page:
         result.skus += 1
         try:
@@ -124,18 +122,17 @@ async def _page(
         elif known[each.sku].settles_in_s > 0:
             result.unsettled += 1
         else:
-            plan = plan_stock(
-                item,
-                each,
-                context.mapping,
-                context.policy,
-                reserved=taken.get(each.sku, Reserved()).quantity,
-                default_location=default,
-            )
-            if plan.writes:
-                drift[each.sku] = (each.on_hand, plan.wanted)
-                places = plan.wanted.items()
-                result.pieces += sum(abs(count - each.on_hand.get(place, 0)) for place, count in places)
+            compared[each.sku] = item, each
+    plans = await _plans(context, run, began, compared, default)
+    if any(plan.raises for plan in plans.values()):
+        await catch_up(context, run)
+        plans = await _plans(context, run, began, compared, default)
+    drift: dict[str, tuple[Levels, Levels]] = {}
+    for sku, plan in plans.items():
+        if plan.writes:
+            on_hand = compared[sku][1].on_hand
+            drift[sku] = (on_hand, plan.wanted)
+            result.pieces += sum(abs(count - on_hand.get(place, 0)) for place, count in plan.wanted.items())
     result.drifted += len(drift)
     result.first += sorted(drift)
     if drift:
@@ -145,6 +142,28 @@ async def _page(
             await records.mark(connection, run.integration, STOCK, sorted(drift))
         async with context.database.connect() as connection:
             await records.notify(connection, [Lane(run.integration, STOCK)])
+
+
+async def _plans(
+    context: Context,
+    run: Run,
+    began: datetime,
+    compared: Mapping[str, tuple[ItemStock, StoreStock]],
+    default: int | None,
+) -> dict[str, StockPlan]:
+    counted = began - timedelta(seconds=context.stock.stock_lag_s)
+    taken = await reserved(context, run, dict.fromkeys(compared, counted))
+    return {
+        sku: plan_stock(
+            item,
+            store,
+            context.mapping,
+            context.policy,
+            reserved=taken.get(sku, Reserved()).quantity,
+            default_location=default,
+        )
+        for sku, (item, store) in compared.items()
+    }
 
 
 async def _zone(context: Context) -> ZoneInfo:

@@ -9,7 +9,8 @@ must be subtracted here, or its goods are offered a second time.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 
@@ -46,19 +47,32 @@ def item_of(sku: str, mapping: Tables) -> str:
 
 
 class SkusOfItems:
-    """The way back: which SKUs show an item's stock. Several may; none where the item is not sold under a SKU."""
+    """The way back: which SKUs show an item's stock. Several may; none where the item is not sold under a SKU.
 
-    def __init__(self, mapping: Tables) -> None:
+    `only`: the items that will be asked for; None: any.
+    """
+
+    def __init__(self, mapping: Tables, only: Collection[str] | None = None) -> None:
         self._same = mapping.items_match == "sku"
-        self._listed = frozenset(mapping.items)
+        self._listed = mapping.items
         self._by_item: dict[str, list[str]] = {}
         for sku, item in mapping.items.items():
-            if sku:
+            if sku and (only is None or item in only):
                 self._by_item.setdefault(item, []).append(sku)
 
     def of(self, item: str) -> tuple[str, ...]:
         listed = self._by_item.get(item, [])
         return (*listed, item) if self._same and item not in self._listed else tuple(listed)
+
+
+def skus_beside(skus: Iterable[str], mapping: Tables) -> dict[str, frozenset[str]]:
+    """Each of these SKUs, with every SKU that shows the same item, itself among them."""
+    items: dict[str, str] = {}
+    for sku in skus:
+        with suppress(Unmapped):
+            items[sku] = item_of(sku, mapping)
+    others = SkusOfItems(mapping, frozenset(items.values()))
+    return {sku: frozenset({sku, *others.of(item)}) for sku, item in items.items()}
 
 
 def location_of(warehouse: str, mapping: Tables) -> int | None:
