@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from sqlalchemy import text
 
 from bench.rows import Row
-from ml_connector.engine import retention
+from ml_connector.engine import audit_chain, retention
 from ml_connector.engine.database import Database
 
 TABLES = ("postings", "records", "audit")
@@ -17,6 +17,7 @@ SIZES = text(
 )
 WHOLE = text("SELECT pg_database_size(current_database())::bigint")
 AGE = text("UPDATE audit SET at = at - make_interval(days => :days)")
+AGE_SEALS = text("UPDATE audit_seals SET last_at = last_at - make_interval(days => :days)")
 
 
 async def measure(database: Database) -> Mapping[str, int]:
@@ -31,7 +32,10 @@ async def rows(database: Database, empty: Mapping[str, int], *, orders: int, say
     full = await measure(database)
     kept = retention.Retention()
     async with database.connect() as connection:
-        await connection.execute(AGE, {"days": kept.audit_days + 1})
+        for statement in (AGE, AGE_SEALS):
+            await connection.execute(statement, {"days": kept.audit_days + 1})
+    for chain in await audit_chain.chains(database):  # what the worker had not sealed yet when it ended
+        await audit_chain.seal(database, b"bench", chain, await audit_chain.horizon(database) or 0)
     deleted = await retention.sweep(database, kept)
     async with database.connect() as connection:
         await connection.exec_driver_sql("VACUUM (FULL) audit")

@@ -172,4 +172,6 @@ async def _posting(home: Opened, integration: int, reference: str) -> Posting:
     for name, row in rows.items():
         if (name.reference, name.generation) in names:
             return row
-    raise CliError(f"No document {reference} is known; `ml-connector audit --reference {reference}` shows what is.")
+    raise CliError(
+        f"No document {reference} is known; `ml-connector audit search --reference {reference}` shows what is."
+    )

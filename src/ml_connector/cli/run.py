@@ -14,9 +14,11 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ml_connector.cli.exits import DEBUG, CliError, Exit
 from ml_connector.cli.output import Output
+from ml_connector.cli.settling import user
 from ml_connector.config.problems import ConfigError
 from ml_connector.connectors.errors import ConnectorError, Unreachable
 from ml_connector.connectors.systems import UnknownSystem
+from ml_connector.engine.actor import acting
 from ml_connector.engine.database import is_outage
 from ml_connector.engine.embedded import EmbeddedError
 from ml_connector.engine.masking import known_secrets
@@ -27,7 +29,8 @@ from ml_connector.engine.registry import UnknownName
 def run(out: Output, work: Callable[[], Coroutine[Any, Any, int | None]]) -> NoReturn:
     """Runs `work` to its end; its result is the exit status (None: fine). Always ends the command."""
     try:
-        status = asyncio.run(work())
+        with acting(f"cli:{user()}"):
+            status = asyncio.run(work())
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     except BrokenPipeError:

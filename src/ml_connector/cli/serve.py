@@ -13,6 +13,7 @@ from ml_connector.cli.run import run
 from ml_connector.cli.worker import scheduling, worker_of
 from ml_connector.cli.working import Working, working
 from ml_connector.engine import logs
+from ml_connector.engine.actor import WORKER, acting
 from ml_connector.engine.worker import Pace
 from ml_connector.web.app import Parts, build
 from ml_connector.web.server import Listen, serve
@@ -33,9 +34,10 @@ def command(
 
     async def work() -> None:
         logs.configure(json=True if json else None)
-        async with working("serve") as engine:
-            out.say(f"Listening on {'https' if certificate else 'http'}://{host}:{port}")
-            await _serve(engine, Listen(host, port, certificate, key), with_worker=with_worker)
+        with acting(WORKER):  # what nobody signed in for was not done by who started the process
+            async with working("serve") as engine:
+                out.say(f"Listening on {'https' if certificate else 'http'}://{host}:{port}")
+                await _serve(engine, Listen(host, port, certificate, key), with_worker=with_worker)
 
     run(out, work)
 

@@ -5,6 +5,8 @@ more than many a call. `flush` is the promise: what was recorded before it is in
 flushes before it finishes. Entries of a run that has lost its lease are written like any other: facts need no token.
 If the database is away, entries wait; when too many wait, recording waits too. A batch whose commit was not
 acknowledged is written again, so an entry may be there twice, never not at all.
+
+Writing takes no lock and knows nothing of the chain: a sealer binds rows together afterwards (`audit_chain.py`).
 """
 
 import asyncio
@@ -21,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ml_connector.connectors.base import Call
+from ml_connector.engine.actor import WORKER, actor
 from ml_connector.engine.correlation import correlation
 from ml_connector.engine.database import Database, dump_json, rows_of
 from ml_connector.engine.masking import MASK, KnownSecrets, known_secrets, looks_secret
@@ -75,6 +78,7 @@ class Entry:
 
     `at` UTC, by this process's clock. `correlation`: of the run or request. `refs`: references of documents. `token`:
     of the run, for facts that a fenced run learnt. `data`: by kind; redacted, at most `DATA_LIMIT` characters.
+    `who`: in whose name, see `actor`.
     """
 
     kind: str
@@ -87,14 +91,16 @@ class Entry:
     refs: tuple[str, ...] = ()
     token: int | None = None
     data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    who: str = WORKER
 
 
 INSERT = text(
     """
-    INSERT INTO audit (integration, at, correlation, kind, connection, flow, key, refs, token, data)
-    SELECT r.integration, r.at, r.correlation, r.kind, r.connection, r.flow, r.key, r.refs, r.token, r.data
+    INSERT INTO audit (integration, at, correlation, kind, connection, flow, key, refs, token, data, who)
+    SELECT r.integration, r.at, r.correlation, r.kind, r.connection, r.flow, r.key, r.refs, r.token, r.data, r.who
       FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r (integration int, at timestamptz, correlation text, kind text,
-           connection int, flow text, key text, refs text[], token bigint, data jsonb)
+           connection int, flow text, key text, refs text[], token bigint, data jsonb,
+           who text)
     """
 )
 """One statement and one parameter for any number of entries, in order."""
@@ -241,6 +247,7 @@ def entry(
         refs=tuple(refs),
         token=now.token,
         data=data or {},
+        who=actor.get(),
     )
 
 
@@ -274,6 +281,7 @@ def as_row(item: Entry, secrets: KnownSecrets) -> str:
         "key": _clean(item.key, secrets),
         "refs": [_clean(reference, secrets) for reference in item.refs],
         "token": item.token,
+        "who": _clean(item.who, secrets),
     }
     return f'{dump_json(row)[:-1]},"data":{data}}}'
 

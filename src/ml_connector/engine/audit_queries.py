@@ -1,16 +1,24 @@
-"""Reading the audit: by record, reference, correlation, kind and time, in pages that cost the same however deep."""
+"""Reading the audit: by record, reference, correlation, who, kind and time, in pages that cost the same however deep.
 
+Every row comes with the seal that covers it, where there is one yet (`audit_chain.py`).
+"""
+
+import csv
+import io
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, text
+from sqlalchemy import ColumnElement, Select, and_, or_, select, text, true
 
+from ml_connector.engine.actor import WORKER
 from ml_connector.engine.database import Database, dump_json
-from ml_connector.engine.schema_services import audit
+from ml_connector.engine.schema_services import RARE_KIND, WITH_NAME, audit, audit_seals
 
 _EXPORT_PAGE = 500
+COMMON = frozenset(("call", "heard", "read", "planned", "sent", "stored", "synced", "retry", "stock"))
+"""Kinds so frequent that newest first finds them soon; the others have an index (`RARE_KIND`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,7 @@ class Question:
     correlation: str | None = None
     connection: int | None = None
     kinds: tuple[str, ...] = ()
+    who: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -47,13 +56,17 @@ class Row:
     refs: tuple[str, ...]
     token: int | None
     data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    who: str = "worker"
+    seal: int | None = None
+    seal_hash: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The row for export."""
         return {
             "id": self.id, "at": self.at.isoformat(), "integration": self.integration, "kind": self.kind,
             "correlation": self.correlation, "connection": self.connection, "flow": self.flow, "key": self.key,
-            "references": list(self.refs), "token": self.token, "data": self.data,
+            "references": list(self.refs), "token": self.token, "data": self.data, "who": self.who, "seal": self.seal,
+            "seal_hash": self.seal_hash,
         }  # fmt: skip
 
 
@@ -69,26 +82,101 @@ async def page(
     db: Database, question: Question, *, after: int | None = None, limit: int = 100, newest_first: bool = True
 ) -> Page:
     """One page. `after`: the cursor of the page before."""
-    order = audit.c.id.desc() if newest_first else audit.c.id.asc()
-    statement = select(audit).where(*_conditions(question)).order_by(order).limit(limit + 1)
+    conditions = list(_conditions(question))
     if after is not None:
-        statement = statement.where(audit.c.id < after if newest_first else audit.c.id > after)
+        conditions.append(audit.c.id < after if newest_first else audit.c.id > after)
+    order = audit.c.id.desc() if newest_first else audit.c.id.asc()
+    statement = _with_seals(_keys(question, conditions, limit + 1, newest_first=newest_first)).order_by(order)
     async with db.connect() as sql:
         found = (await sql.execute(statement)).mappings().all()
     rows = tuple(_row(item) for item in found[:limit])
     return Page(rows, rows[-1].id if len(found) > limit else None)
 
 
+CSV_COLUMNS = (
+    *("id", "at", "integration", "who", "kind", "flow", "key", "references", "correlation", "connection", "token"),
+    *("data", "seal", "seal_hash"),
+)
+
+
+async def export_csv(db: Database, question: Question) -> AsyncIterator[str]:
+    """Every row, oldest first, a heading first; one CSV line at a time, without its end. References are separated by
+    blanks, `data` is JSON. What a spreadsheet would take for a formula begins with an apostrophe."""
+    yield _csv_line(CSV_COLUMNS)
+    async for row in _every(db, question):
+        facts = row.as_json()
+        facts |= {"references": " ".join(row.refs), "data": dump_json(row.data)}
+        yield _csv_line([facts[name] for name in CSV_COLUMNS])
+
+
 async def export(db: Database, question: Question) -> AsyncIterator[str]:
     """Every row, oldest first, one JSON object a line; in short reads, so that no old snapshot is held."""
+    async for row in _every(db, question):
+        yield dump_json(row.as_json())
+
+
+async def _every(db: Database, question: Question) -> AsyncIterator[Row]:
     after: int | None = None
     while True:
         part = await page(db, question, after=after, limit=_EXPORT_PAGE, newest_first=False)
         for row in part.rows:
-            yield dump_json(row.as_json())
+            yield row
         if part.next is None:
             return
         after = part.next
+
+
+def _csv_line(cells: Sequence[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow([_cell(cell) for cell in cells])
+    return line.getvalue()
+
+
+def _cell(value: object) -> str:
+    words = "" if value is None else str(value)
+    return f"'{words}" if words[:1] in ("=", "+", "-", "@", "\t", "\r") and not isinstance(value, int) else words
+
+
+# A skip scan of the primary key: as many steps as there are integrations.
+_INTEGRATIONS = """
+(WITH RECURSIVE step AS (
+  (SELECT integration FROM audit ORDER BY integration LIMIT 1)
+  UNION ALL
+  SELECT (SELECT a.integration FROM audit a WHERE a.integration > step.integration ORDER BY a.integration LIMIT 1)
+    FROM step WHERE step.integration IS NOT NULL)
+SELECT integration FROM step WHERE integration IS NOT NULL) AS known
+"""
+
+
+def _keys(question: Question, conditions: Sequence[Any], limit: int, *, newest_first: bool) -> Select[Any, Any]:
+    """The page's rows by their keys. Of all integrations: the first of each, for every index leads with it."""
+    order = audit.c.id.desc() if newest_first else audit.c.id.asc()
+    keys = select(audit.c.integration, audit.c.id).where(*conditions).order_by(order).limit(limit)
+    narrow = question.integration is not None or question.reference is not None or question.correlation is not None
+    if narrow:
+        return keys
+    each = keys.where(text("audit.integration = known.integration")).lateral("each")
+    of_all = select(each.c.integration, each.c.id).select_from(text(_INTEGRATIONS)).join(each, true())
+    return of_all.order_by(each.c.id.desc() if newest_first else each.c.id.asc()).limit(limit)
+
+
+def _with_seals(keys: Select[Any, Any]) -> Any:
+    found = keys.subquery("found")
+    seals = audit_seals.c
+    seal = (
+        select(seals.number, seals.hash, seals.after_id)
+        .where(seals.integration == audit.c.integration, seals.upto_id >= audit.c.id)
+        .order_by(seals.upto_id)
+        .limit(1)
+        .lateral("seal")
+    )
+    covers = seal.c.after_id < audit.c.id
+    return (
+        select(audit, seal.c.number.label("seal"), seal.c.hash.label("seal_hash"))
+        .select_from(found)
+        .join(audit, and_(audit.c.integration == found.c.integration, audit.c.id == found.c.id))
+        .outerjoin(seal, covers)
+    )
 
 
 def _conditions(question: Question) -> Sequence[Any]:
@@ -102,6 +190,12 @@ def _conditions(question: Question) -> Sequence[Any]:
     conditions += [column == value for column, value in equal if value is not None]
     if question.kinds:
         conditions.append(columns.kind.in_(question.kinds))
+        if not COMMON.intersection(question.kinds):
+            conditions.append(text(RARE_KIND))
+    if question.who is not None:
+        conditions.append(columns.who == question.who)
+        if question.who != WORKER:
+            conditions.append(text(WITH_NAME))
     if question.since is not None:
         conditions.append(columns.at >= question.since)
     if question.until is not None:
@@ -132,5 +226,8 @@ def _story(integration: int, flow: str, key: str) -> ColumnElement[bool]:
 
 
 def _row(item: Mapping[Any, Any]) -> Row:
-    facts: dict[str, Any] = {**item, "refs": tuple(item["refs"])}
+    seal_hash = item["seal_hash"]
+    facts: dict[str, Any] = {
+        **item, "refs": tuple(item["refs"]), "seal_hash": None if seal_hash is None else bytes(seal_hash).hex(),
+    }  # fmt: skip
     return Row(**facts)

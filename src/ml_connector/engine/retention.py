@@ -1,12 +1,15 @@
 """Deleting what is old: audit entries and stored webhooks, a few thousand rows at a time, each batch by itself.
 
+Audit entries go in whole sealed segments, oldest first, and their seals stay (`audit_chain.py`): what is gone can be
+told from what was taken. Entries that are not sealed yet are not old.
+
 Postings and records are never deleted: they are the proof that nothing is booked twice.
 """
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from itertools import takewhile
 
 from sqlalchemy import text
 
@@ -31,16 +34,24 @@ class Retention:
                 raise ValueError(f"retention of {name} is {days} days: at least {DAYS_MIN} are needed")
 
 
-_DELETE: Final = """
-WITH old AS (SELECT {key} FROM {table}
-              WHERE integration = :integration AND {at} < statement_timestamp() - :days * interval '1 day'
-              ORDER BY {at} LIMIT :batch FOR UPDATE SKIP LOCKED)
-DELETE FROM {table} t USING old WHERE t.integration = :integration AND t.id = old.id
-"""
+DELETE_WEBHOOKS = text("""
+WITH old AS (SELECT id FROM webhooks
+              WHERE integration = :integration AND received_at < statement_timestamp() - :days * interval '1 day'
+              ORDER BY received_at LIMIT :batch FOR UPDATE SKIP LOCKED)
+DELETE FROM webhooks t USING old WHERE t.integration = :integration AND t.id = old.id
+""")
 """Through the index on (integration, time); what another sweep has locked is left to it."""
 
-DELETE_AUDIT = text(_DELETE.format(table="audit", key="id", at="at"))
-DELETE_WEBHOOKS = text(_DELETE.format(table="webhooks", key="id", at="received_at"))
+OLDEST_SEALS = text("""
+SELECT number, after_id, upto_id, rows, last_at < statement_timestamp() - :days * interval '1 day' AS old
+  FROM audit_seals WHERE integration = :integration AND removed_at IS NULL
+ ORDER BY number LIMIT :segments FOR UPDATE
+""")
+DELETE_SEALED = text("DELETE FROM audit WHERE integration = :integration AND id > :after AND id <= :upto")
+MARK_REMOVED = text("""
+UPDATE audit_seals SET removed_at = statement_timestamp(), leaves = NULL
+ WHERE integration = :integration AND number BETWEEN :first AND :last AND removed_at IS NULL
+""")
 
 INTEGRATIONS = text("SELECT 0 UNION SELECT integration FROM integrations ORDER BY 1")
 
@@ -55,17 +66,47 @@ async def sweep(
     async with db.connect() as sql:
         known = [integration] if integration is not None else list((await sql.execute(INTEGRATIONS)).scalars())
     deleted = {"audit": 0, "webhooks": 0}
-    jobs = (("audit", DELETE_AUDIT, retention.audit_days), ("webhooks", DELETE_WEBHOOKS, retention.webhook_days))
     for of in known:
-        for table, statement, days in jobs:
-            while True:
-                async with db.connect() as sql:
-                    gone = (await sql.execute(statement, {"integration": of, "days": days, "batch": batch})).rowcount
-                deleted[table] += gone
-                if gone < batch:
-                    break
-                await asyncio.sleep(pause_s)
-    if any(deleted.values()):
+        deleted["audit"] += await _sweep_audit(db, of, retention.audit_days, batch, pause_s)
+        deleted["webhooks"] += await _sweep_webhooks(db, of, retention.webhook_days, batch, pause_s)
+    return deleted
+
+
+async def _sweep_audit(db: Database, integration: int, days: int, batch: int, pause_s: float) -> int:
+    """Whole sealed segments from the beginning of the chain, with the entry that tells of it. Their seals stay."""
+    deleted = 0
+    segments = 1
+    while True:
         async with db.transaction() as sql:
-            await append(sql, [entry("retention", integration=integration or 0, data=deleted)])
+            parameters = {"integration": integration, "days": days, "segments": segments}
+            found = (await sql.execute(OLDEST_SEALS, parameters)).all()
+            old = list(takewhile(lambda seal: seal.old, found))
+            if not old:
+                return deleted
+            first, last = old[0], old[-1]
+            ids = {"integration": integration, "after": first.after_id, "upto": last.upto_id}
+            gone = (await sql.execute(DELETE_SEALED, ids)).rowcount
+            numbers = {"integration": integration, "first": first.number, "last": last.number}
+            await sql.execute(MARK_REMOVED, numbers)
+            facts = {"audit": gone, "through_seal": last.number}
+            await append(sql, [entry("retention", integration=integration, data=facts)])
+        deleted += gone
+        # Segments are as large as their minute was busy: as many at once as the last ones say fit in a batch.
+        segments = max(1, min(500, batch * len(old) // max(1, gone)))
+        await asyncio.sleep(pause_s)
+
+
+async def _sweep_webhooks(db: Database, integration: int, days: int, batch: int, pause_s: float) -> int:
+    deleted = 0
+    while True:
+        async with db.connect() as sql:
+            parameters = {"integration": integration, "days": days, "batch": batch}
+            gone = (await sql.execute(DELETE_WEBHOOKS, parameters)).rowcount
+        deleted += gone
+        if gone < batch:
+            break
+        await asyncio.sleep(pause_s)
+    if deleted:
+        async with db.transaction() as sql:
+            await append(sql, [entry("retention", integration=integration, data={"webhooks": deleted})])
     return deleted

@@ -157,6 +157,10 @@ breakers = Table(
     comment="failures: in a row. pauses: in a row without a success; the next pause grows with it",
 )
 
+WITH_NAME = "who <> 'worker'"
+RARE_KIND = "kind <> ALL ('{call,heard,read,planned,sent,stored,synced,retry,stock}'::text[])"
+"""Conditions of partial indexes: a query says them word for word, so that the planner sees that they hold."""
+
 audit = Table(
     "audit",
     metadata,
@@ -171,9 +175,34 @@ audit = Table(
     Column("refs", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
     Column("token", BigInteger),
     Column("data", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("who", Text, nullable=False, server_default=text("'worker'")),
     Index("audit_record", "integration", "flow", "key", "id", postgresql_where=text("key IS NOT NULL")),
     Index("audit_correlation", "correlation", "id"),
     Index("audit_refs", "refs", postgresql_using="gin", postgresql_where=text("refs <> '{}'::text[]")),
     Index("audit_at", "integration", "at"),
+    Index("audit_who", "integration", "who", "id", postgresql_where=text(WITH_NAME)),
+    Index("audit_kind", "integration", "kind", "id", postgresql_where=text(RARE_KIND)),
     comment="Every call and every change of state, appended only. Integration 0: of no integration in particular",
+)
+
+audit_seals = Table(
+    "audit_seals",
+    metadata,
+    Column("integration", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("after_id", BigInteger, nullable=False),
+    Column("upto_id", BigInteger, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("first_at", _at(), nullable=False),
+    Column("last_at", _at(), nullable=False),
+    Column("sealed_at", _at(), nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("previous", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("mac", LargeBinary, nullable=False),
+    Column("leaves", LargeBinary),
+    Column("removed_at", _at()),
+    Index("audit_seals_upto", "integration", "upto_id"),
+    comment="Rows of audit with after_id < id <= upto_id, sealed. leaves: ID, time and hash of each; root: their hash; "
+    "hash: of this seal with the one before; removed_at: retention took the rows",
 )

@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ml_connector.engine import periodic
+from ml_connector.engine.actor import WORKER, acting
 from ml_connector.engine.breaker import Side
 from ml_connector.engine.correlation import correlated
 from ml_connector.engine.database import TROUBLE, is_outage
 from ml_connector.engine.records import Lane
 from ml_connector.engine.registry import Integration
 from ml_connector.engine.runs import Again, Dead, Done, Fail, Flow, Hold, Outcome, Run
-from ml_connector.flows import count, stock, stock_guard, stock_poll, stock_recount, upkeep
+from ml_connector.flows import count, sealing, stock, stock_guard, stock_poll, stock_recount, upkeep
 from ml_connector.flows.count import CountFlow
 from ml_connector.flows.customers import CustomersFlow
 from ml_connector.flows.orders import OrdersFlow
 from ml_connector.flows.polls import POLLED, PollFlow, poll_name
 from ml_connector.flows.runtime import Runtime
+from ml_connector.flows.sealing import SealFlow
 from ml_connector.flows.stock import StockFlow
 from ml_connector.flows.stock_guard import StockGuardFlow
 from ml_connector.flows.stock_poll import StockPollFlow
@@ -31,6 +33,7 @@ SIDES: Mapping[str, frozenset[Side]] = {
     count.NAME: frozenset(("erp",)),
     upkeep.HOOKS: frozenset(("store",)),
     upkeep.RETENTION: frozenset(),
+    sealing.NAME: frozenset(),
     stock_poll.NAME: frozenset(("erp",)),
     stock_guard.NAME: frozenset(("store",)),
     **{poll_name(polled): frozenset[Side](("store",)) for polled in POLLED},
@@ -54,6 +57,7 @@ def flows_of(runtime: Runtime, *more: Flow) -> dict[str, Flow]:
         CountFlow(runtime),
         HooksFlow(runtime),
         RetentionFlow(runtime),
+        SealFlow(runtime),
         *(PollFlow(runtime, polled) for polled in POLLED),
         StockFlow(runtime),
         StockPollFlow(runtime),
@@ -86,7 +90,8 @@ class Audited:
 
     async def run(self, run: Run) -> Mapping[str, Outcome]:
         key = run.keys[0] if len(run.keys) == 1 else ""
-        with correlated(id="", integration=run.integration, flow=run.flow, key=key, token=run.token):
+        story = correlated(id="", integration=run.integration, flow=run.flow, key=key, token=run.token)
+        with story, acting(WORKER):
             try:
                 outcomes = await self.flow.run(run)
                 await self._tell(run, outcomes)
@@ -130,7 +135,7 @@ async def schedule(runtime: Runtime, *more: Scheduled) -> None:
             for flow in POLLED:
                 if integration.flow(flow).enabled:
                     await periodic.ensure(connection, Lane(integration.id, poll_name(flow)))
-            for name in (count.NAME, upkeep.HOOKS, upkeep.RETENTION):
+            for name in (count.NAME, upkeep.HOOKS, upkeep.RETENTION, sealing.NAME):
                 await periodic.ensure(connection, Lane(integration.id, name))
             if integration.flow(stock.NAME).enabled:
                 for name in (stock_poll.NAME, stock_guard.NAME):

@@ -53,4 +53,6 @@ class RetentionFlow:
         integration = await self._runtime.registry.integration(run.integration, epoch=run.epoch)
         days = Retention(**integration.retention_days)
         await sweep(self._runtime.database, days, integration=run.integration)
+        # What belongs to no integration in particular is kept as long as nobody says otherwise.
+        await sweep(self._runtime.database, Retention(), integration=0)
         return dict.fromkeys(run.keys, Done(next_in_s=RETENTION_EVERY_S))
