@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+from fastapi import FastAPI
 from sqlalchemy import text
 
 from ml_connector.config.apply import apply
@@ -24,11 +25,13 @@ from ml_connector.engine.registry import Registry
 from ml_connector.engine.services import Shared
 from ml_connector.engine.vault import Vault
 from ml_connector.flows.runtime import Runtime
+from ml_connector.web.access import Settings
 from ml_connector.web.app import Parts, build
 from ml_connector.web.server import Listen, server_of
 from tests.config.examples import ENVIRONMENT, loaded
 
 SCOPE = "store/order/updated"
+PLAIN = Settings()
 
 
 def body_of(order: int, *, producer: str = "stores/abc123", scope: str = SCOPE) -> bytes:
@@ -59,6 +62,8 @@ class Served:
     client: aiohttp.ClientSession
     database: Database
     shared: Shared
+    app: FastAPI
+    vault: Vault
 
     async def deliver(self, body: bytes, headers: dict[str, str], connection: str = "web-store") -> tuple[int, bytes]:
         async with self.client.post(f"{self.url}/hooks/{connection}", data=body, headers=headers) as answer:
@@ -82,14 +87,14 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(database_url: str, change: Any = None) -> AsyncGenerator[Served]:
+async def serving(database_url: str, change: Any = None, settings: Settings = PLAIN) -> AsyncGenerator[Served]:
     database = Database(database_url, application="test", pool_size=10)
     vault = Vault(database, MasterKeys([MasterKey.new()]))
     await apply(database, vault, loaded(change), ENVIRONMENT, author="test")
     registry = Registry(database)
     shared = Shared(database, vault, metrics=Metrics())
     runtime = Runtime(database, registry, vault, shared.audit, shared.services_for)
-    app = build(Parts(database, registry, shared.audit, shared.metrics, runtime.connector))
+    app = build(Parts(database, registry, shared.audit, shared.metrics, runtime.connector, vault, settings))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -101,7 +106,7 @@ async def serving(database_url: str, change: Any = None) -> AsyncGenerator[Serve
     try:
         connector = aiohttp.TCPConnector(limit=100)
         async with aiohttp.ClientSession(connector=connector) as client:
-            yield Served(f"http://127.0.0.1:{port}", client, database, shared)
+            yield Served(f"http://127.0.0.1:{port}", client, database, shared, app, vault)
     finally:
         server.should_exit = True
         await task

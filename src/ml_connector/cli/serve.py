@@ -1,6 +1,7 @@
 """`ml-connector serve`: webhook intake, health and metrics, and on request the work too."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,12 @@ from ml_connector.cli.run import run
 from ml_connector.cli.worker import scheduling, worker_of
 from ml_connector.cli.working import Working, working
 from ml_connector.engine import logs
+from ml_connector.engine.access import links
 from ml_connector.engine.actor import WORKER, acting
 from ml_connector.engine.worker import Pace
+from ml_connector.web.access import Settings
+from ml_connector.web.access.settings import UnusableSetting
+from ml_connector.web.access.single_settings import UnusableSingleSignOn
 from ml_connector.web.app import Parts, build
 from ml_connector.web.server import Listen, serve
 
@@ -34,18 +39,23 @@ def command(
 
     async def work() -> None:
         logs.configure(json=True if json else None)
+        settings = settings_of_environment()
         with acting(WORKER):  # what nobody signed in for was not done by who started the process
             async with working("serve") as engine:
-                out.say(f"Listening on {'https' if certificate else 'http'}://{host}:{port}")
-                await _serve(engine, Listen(host, port, certificate, key), with_worker=with_worker)
+                here = f"{'https' if certificate else 'http'}://{host}:{port}"
+                out.say(f"Listening on {here}")
+                if link := await links.first_link(engine.home.database):
+                    out.say("Nobody can sign in yet. Become the administrator, within a day and once, at")
+                    out.say(f"  {settings.public_url or here}/welcome/{link}")
+                await _serve(engine, Listen(host, port, certificate, key), settings, with_worker=with_worker)
 
     run(out, work)
 
 
-async def _serve(engine: Working, listen: Listen, *, with_worker: bool) -> None:
+async def _serve(engine: Working, listen: Listen, settings: Settings, *, with_worker: bool) -> None:
     parts = Parts(
         engine.home.database, engine.home.registry, engine.shared.audit, engine.shared.metrics,
-        engine.runtime.connector,
+        engine.runtime.connector, engine.home.vault, settings,
     )  # fmt: skip
     app = build(parts)
     if not with_worker:
@@ -59,6 +69,14 @@ async def _serve(engine: Working, listen: Listen, *, with_worker: bool) -> None:
         finally:
             worker.stop()
         await working_on
+
+
+def settings_of_environment() -> Settings:
+    """How this process is reached. Raises `CliError`."""
+    try:
+        return Settings.of(os.environ)
+    except (UnusableSetting, UnusableSingleSignOn) as error:
+        raise CliError(str(error)) from None
 
 
 async def _until_stopped(app: FastAPI, listen: Listen) -> None:

@@ -1,9 +1,12 @@
-"""The web application: webhook intake, `/healthz`, `/readyz`, `/metrics`. No answer carries anything of the inside."""
+"""The web application: webhook intake, health, metrics, and behind `web.access` what people see.
+
+No answer to a stranger carries anything of the inside.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from fastapi import FastAPI
@@ -17,6 +20,8 @@ from ml_connector.engine.database import Database
 from ml_connector.engine.metrics import CONTENT_TYPE, Metrics
 from ml_connector.engine.migrations import head, revision
 from ml_connector.engine.registry import Registry
+from ml_connector.engine.vault import Vault
+from ml_connector.web.access import Access, Settings, install
 from ml_connector.web.doors import Doors, Opens
 from ml_connector.web.hooks import Hooks
 from ml_connector.web.intake import Intake
@@ -34,6 +39,8 @@ class Parts:
     audit: Audit
     metrics: Metrics
     opens: Opens
+    vault: Vault
+    settings: Settings = field(default_factory=Settings)
 
 
 def build(parts: Parts) -> FastAPI:
@@ -54,6 +61,7 @@ def build(parts: Parts) -> FastAPI:
         openapi_url=None,
         exception_handlers={HTTPException: _refused, Exception: _failed},
     )
+    install(app, Access(parts.database, parts.vault, parts.settings))
     hooks = Hooks(Doors(parts.registry, parts.opens), intake, Refusals(parts.audit, parts.metrics), parts.metrics)
     health = Health(parts)
     app.add_route("/hooks/{connection:path}", hooks.receive, methods=["POST"])

@@ -42,6 +42,10 @@ END_RECOVERY = text("DELETE FROM user_recovery WHERE person = :person")
 LEFT = text("SELECT count(*) FROM user_recovery WHERE person = :person")
 
 
+class NotBegun(AccessRefused):
+    """There is no new secret whose code could be confirmed."""
+
+
 async def enrol(db: Database, vault: Vault, user: User) -> str:
     """The address of a new secret for the person's device (`otpauth://`); nothing is asked for before `confirm`.
 
@@ -72,12 +76,12 @@ async def confirm(db: Database, vault: Vault, user: User, code: str) -> Sequence
         try:
             secret = await vault.get(INSTALLATION, _new(user.id), on=sql)
         except UnknownSecret:
-            raise AccessRefused("Scan the picture first, then type the code that the device shows.") from None
+            raise NotBegun("Begin with your password, scan the picture, then type what the device shows.") from None
         step = _step_of(secret, code)
         if step is None:
             raise AccessRefused("This is not the code that the device should show: look at its clock, and try again.")
         if not (await sql.execute(SWITCH_ON, {"person": user.id, "step": step})).rowcount:
-            raise AccessRefused("The second factor is switched on already.")
+            raise NotBegun("The second factor is switched on already.")
         await vault.put(INSTALLATION, _name(user.id), secret, on=sql)
         await vault.delete(INSTALLATION, _new(user.id), on=sql)
         codes = [_recovery_code() for _ in range(RECOVERY_CODES)]

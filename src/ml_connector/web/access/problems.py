@@ -1,0 +1,70 @@
+"""What somebody is told who is not let in: a page for a browser, `problem+json` (RFC 9457) for a program."""
+
+from http import HTTPStatus
+from urllib.parse import quote, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from ml_connector.connectors.safety import is_plain_path
+from ml_connector.domain.access import lowest
+from ml_connector.web.access.gate import Elsewhere, Forbidden
+from ml_connector.web.access.pages import page
+
+API = "/api/"
+_DATA = ("application/json", "application/problem+json", "text/event-stream")
+
+
+def problem(status: int, detail: str, *, headers: dict[str, str] | None = None, **facts: object) -> JSONResponse:
+    """An answer of the API that is no success. `facts` stand beside the members of the standard."""
+    told = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **facts}
+    return JSONResponse(told, status, headers, media_type="application/problem+json")
+
+
+def is_program(request: Request) -> bool:
+    """Whether a page is of no use to who asks."""
+    if request.url.path.startswith(API) or "authorization" in request.headers:
+        return True
+    return request.headers.get("accept", "").startswith(_DATA)
+
+
+def safe_next(path: str) -> str:
+    """Where to go after signing in: a path of ours, else the first page."""
+    plain = is_plain_path(path) and not path.startswith(("//", "/sign-", "/welcome/")) and len(path) < 2_000
+    return path if plain else "/"
+
+
+def sign_in_address(wanted: str) -> str:
+    wanted = safe_next(wanted)
+    return "/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted, safe='/')}"
+
+
+async def not_signed_in(request: Request, error: Exception) -> Response:
+    """A program gets 401; a browser the sign-in page, which leads back to where it wanted to go."""
+    if request.headers.get("hx-request"):
+        parts = urlsplit(request.headers.get("hx-current-url", ""))
+        where = sign_in_address(f"{parts.path}?{parts.query}" if parts.query else parts.path)
+        return Response(status_code=401, headers={"HX-Redirect": where, "WWW-Authenticate": "Bearer"})
+    if is_program(request):
+        words = "Sign in, or send a token as `Authorization: Bearer mlc_...` that is valid now."
+        return problem(401, words, headers={"WWW-Authenticate": "Bearer"})
+    wanted = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    return RedirectResponse(sign_in_address(wanted if request.method in ("GET", "HEAD") else "/"), 303)
+
+
+async def forbidden(request: Request, error: Exception) -> Response:
+    """Names the role that may."""
+    assert isinstance(error, Forbidden)
+    role = lowest(error.right) if error.right is not None else None
+    if is_program(request):
+        return problem(403, error.why, right=error.right, role=role)
+    return page(request, "forbidden.html", 403, why=error.why, role=role)
+
+
+async def elsewhere(request: Request, error: Exception) -> Response:
+    """A form of another site, or of a page that is older than the session."""
+    assert isinstance(error, Elsewhere)
+    words = "This page is older than your session. Nothing was changed: load it again, then repeat what you did."
+    if is_program(request):
+        return problem(403, f"{words} A program sends X-CSRF-Token, or a bearer token.", csrf=True)
+    return page(request, "elsewhere.html", 403, why=words)
