@@ -155,6 +155,7 @@ def test_every_enumeration_and_type_is_used() -> None:
     assert set(ENUMS) - named == {"BoSuppLangs"} - named
     entities = {each.type_name for each in SETS.values()} | {"AdminInfo", "CompanyInfo", "Series"}
     entities |= {"InternalReconciliationOpenTrans", "InternalReconciliationOpenTransParams"}
+    entities |= {"PeriodCategoryParams", "FinancePeriod"}
     assert set(TYPES) == named & set(TYPES) | entities
 
 

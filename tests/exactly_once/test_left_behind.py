@@ -31,13 +31,16 @@ class _Context:
     reference_form = "short"
     style = "journal"
     family = "s4hana"
+    kinds = None
 
 
 async def planned(desk: Desk, snapshot: OrderSnapshot) -> tuple[Document, ...]:
     """The plan on what our postings say."""
     async with desk.database.connect() as connection:
         rows = await postings.of_records(connection, 1, "orders", [str(snapshot.order.id)])
-    facts = facts_of(rows.values(), cast("Any", _Context()), customer_accounts={}, backfilled=False)
+    facts = facts_of(
+        rows.values(), cast("Any", _Context()), periods=OpenPeriods(), customer_accounts={}, backfilled=False
+    )
     return documents(plan_order(snapshot, a_mapping(), a_policy(), facts))
 
 

@@ -74,3 +74,13 @@ def test_only_what_is_new_needs_an_open_period() -> None:
     refund = a_refund("8.66", "0.66", an_item("SHIPPING", 61, amount="8.66"), created=datetime(2026, 4, 9, tzinfo=UTC))
     found = documents(plan(replace(PAID, refunds=(refund,)), posted=posted, periods=OpenPeriods(date(2026, 4, 1))))
     assert [one.already for one in found] == [True, True, False, False]
+
+
+def test_a_day_in_a_hole_goes_to_the_first_day_behind_it() -> None:
+    hole = ((date(2026, 3, 1), date(2026, 3, 31)),)
+    periods = OpenPeriods(date(2026, 1, 1), date(2026, 6, 30), hole)
+    assert held(plan(PAID, periods=periods)).code == "closed_period"
+    moved = documents(plan(PAID, a_policy(closed_period="first_open_day"), periods=periods))
+    assert {document.posting_date for document in moved} == {date(2026, 4, 1)}
+    late = OpenPeriods(date(2026, 1, 1), date(2026, 3, 31), hole)
+    assert held(plan(PAID, a_policy(closed_period="first_open_day"), periods=late)).code == "closed_period"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 
@@ -51,10 +51,36 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class OpenPeriods:
-    """The ERP's open posting period, both days included; None: no bound on that side."""
+    """The ERP's open posting periods, days included on both sides; None: no bound on that side. `closed`: stretches in
+    between that are not open, in order."""
 
     open_from: date | None = None
     open_to: date | None = None
+    closed: tuple[tuple[date, date], ...] = ()
 
     def contains(self, day: date) -> bool:
-        return (self.open_from is None or day >= self.open_from) and (self.open_to is None or day <= self.open_to)
+        within = (self.open_from is None or day >= self.open_from) and (self.open_to is None or day <= self.open_to)
+        return within and not any(first <= day <= last for first, last in self.closed)
+
+    def first_open(self, day: date) -> date | None:
+        """The first open day from `day` on; None: there is none, as far as is known."""
+        if self.open_from is not None and day < self.open_from:
+            day = self.open_from
+        for first, last in self.closed:
+            if first <= day <= last:
+                day = last + timedelta(days=1)
+        return day if self.contains(day) else None
+
+    def begins(self, day: date) -> bool:
+        """Whether `day` is the first of an open stretch: where what falls into a closed one is moved to."""
+        return self.contains(day) and not self.contains(day - timedelta(days=1))
+
+    def within(self, other: "OpenPeriods") -> "OpenPeriods":
+        """Open in both."""
+        starts = [day for day in (self.open_from, other.open_from) if day is not None]
+        ends = [day for day in (self.open_to, other.open_to) if day is not None]
+        return OpenPeriods(
+            max(starts) if starts else None,
+            min(ends) if ends else None,
+            tuple(sorted({*self.closed, *other.closed})),
+        )

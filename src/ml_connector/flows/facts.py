@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ml_connector.domain.codec import document_from_json
 from ml_connector.domain.documents import Document, Kind, PostedDocument
+from ml_connector.domain.policy import OpenPeriods
 from ml_connector.engine import postings
 from ml_connector.engine.database import Database
 from ml_connector.engine.postings import Posting
@@ -42,6 +43,7 @@ def facts_of(
     rows: Iterable[Posting],
     context: Context,
     *,
+    periods: OpenPeriods,
     customer_accounts: Mapping[str, str],
     backfilled: bool,
     repost: bool = False,
@@ -58,7 +60,7 @@ def facts_of(
         if posting.state is postings.State.VOID:
             posted.append(PostedDocument(_gone(document)))
     return Facts(
-        periods=context.periods,
+        periods=periods,
         posted=tuple(posted),
         customer_accounts=customer_accounts,
         backfilled=backfilled,

@@ -141,7 +141,7 @@ def settings_of(connection: Connection, mapping: Tables | None) -> dict[str, Any
 
 
 def _periods(erp: Connection) -> OpenPeriods:
-    """The ERP's open posting period as configured; an ERP that tells it by itself holds by its refusals."""
+    """The ERP's open posting period as configured; see `flows.periods` for what an ERP says by itself."""
     return OpenPeriods(open_from=_day(erp.settings.get("open_from")), open_to=_day(erp.settings.get("open_to")))
 
 

@@ -18,8 +18,8 @@ def open_day(day: date, periods: OpenPeriods, policy: Policy, what: str) -> date
     """`day`, or the first open day where policy moves what falls into a closed period. Raises `Stop`."""
     if periods.contains(day):
         return day
-    first = periods.open_from
-    if policy.closed_period == "first_open_day" and first is not None and day < first:
+    first = periods.first_open(day)
+    if policy.closed_period == "first_open_day" and first is not None:
         return first
     raise hold(
         HoldCode.CLOSED_PERIOD,

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
 from ml_connector.domain.documents import Document
+from ml_connector.domain.policy import OpenPeriods
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +208,17 @@ class ListsDocuments(Protocol):
     """For counting and tie-out: every document of ours in a window of posting dates."""
 
     def documents_between(self, first: date, last: date, prefix: str) -> AsyncIterator[StoredDocument]: ...
+
+
+@runtime_checkable
+class ReadsPeriods(Protocol):
+    """The ERP's own posting periods. Nothing rests on them but which day a document is planned for: a period that was
+    closed since is told by the refusal, which holds."""
+
+    async def open_periods(self, max_age_s: float) -> OpenPeriods | None:
+        """As they were at most `max_age_s` ago. None: the target does not tell them (no right, no such service).
+        Raises `Unreachable`, `Throttled`, `Transient`, `Unauthorized`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ from ml_connector.connectors.gathering import together
 from ml_connector.connectors.odata import readable
 from ml_connector.connectors.odata_values import Row, text_of
 from ml_connector.domain.documents import Document, Kind
+from ml_connector.domain.policy import OpenPeriods
 from ml_connector.domain.stock import ItemStock
 
 
@@ -229,6 +230,9 @@ class B1Connector:
 
     async def dimensions(self) -> Sequence[LedgerDimension]:
         return await self._master.named_rules()
+
+    async def open_periods(self, max_age_s: float) -> OpenPeriods | None:
+        return await self._master.periods(max_age_s)
 
     # -------------------------------------------------------------- posting
 

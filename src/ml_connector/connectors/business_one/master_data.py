@@ -8,9 +8,12 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from ml_connector.connectors.base import LedgerAccount, LedgerDimension
+from ml_connector.connectors.business_one import periods
 from ml_connector.connectors.business_one.client import B1Client, chunks, literal
+from ml_connector.connectors.errors import Rejected, Unauthorized
 from ml_connector.connectors.gathering import together
 from ml_connector.connectors.odata_values import Row, text_of
+from ml_connector.domain.policy import OpenPeriods
 
 T = TypeVar("T")
 
@@ -46,10 +49,13 @@ class MasterData:
     def forget(self) -> None:
         self._kept.clear()
 
-    async def _keep(self, name: str, read: Callable[[], Awaitable[T]]) -> T:
+    async def _keep(self, name: str, read: Callable[[], Awaitable[T]], max_age_s: float = float("inf")) -> T:
+        """`max_age_s`: counted from this call, so that who waited for another's reading takes that."""
+        asked = time.monotonic()
+        lifetime_s = min(self._client.settings.master_data_lifetime_s, max_age_s)
         async with self._locks.setdefault(name, asyncio.Lock()):
             at, value = self._kept.get(name, (float("-inf"), None))
-            if time.monotonic() - at > self._client.settings.master_data_lifetime_s:
+            if asked - at > lifetime_s:
                 value = await read()
                 self._kept[name] = (time.monotonic(), value)
             return value
@@ -68,6 +74,17 @@ class MasterData:
             total_decimals=_whole(admin, "TotalsAccuracy", 2),
             version=self._client.version,
         )
+
+    async def periods(self, max_age_s: float) -> OpenPeriods | None:
+        """None where the user may not read them; whether that was given is asked as often as the periods are."""
+
+        async def read() -> OpenPeriods | None:
+            try:
+                return await periods.read(self._client)
+            except (Rejected, Unauthorized):
+                return None
+
+        return await self._keep("periods", read, max_age_s)
 
     async def chart(self) -> Mapping[str, Row]:
         """Accounts by code."""

@@ -21,6 +21,7 @@ from ml_connector.connectors.business_one.tables import (
 )
 from ml_connector.connectors.errors import ConnectorError, Rejected, Unauthorized, Unreachable, UnsafeAddress
 from ml_connector.connectors.odata_values import decimal_of, text_of
+from ml_connector.domain.policy import OpenPeriods
 
 CLOCK_TOLERANCE_S = 60.0
 OLDEST = 930000
@@ -52,7 +53,7 @@ async def ping(client: B1Client, data: MasterData) -> Sequence[Check]:
         lambda: _freight(client, data),
         lambda: _branches(client),
         lambda: _series(client),
-        lambda: _periods(client),
+        lambda: _periods(client, data),
         lambda: _guard(client),
         lambda: _approvals(),
         lambda: _clock(client),
@@ -241,24 +242,32 @@ async def _series(client: B1Client) -> list[Check]:
     ]
 
 
-async def _periods(client: B1Client) -> list[Check]:
+async def _periods(client: B1Client, data: MasterData) -> list[Check]:
     settings = client.settings
-    if settings.open_from is None and settings.open_to is None:
+    try:
+        told = await data.periods(0)
+    except ConnectorError as error:
+        return [_failed("open periods", error, "ping again", "setting", needed=False)]
+    if told is None and settings.open_from is None and settings.open_to is None:
         return [
             Check(
                 "open periods",
                 False,
-                "open_from and open_to are not set: a closed period shows only when Business One refuses a document",
-                "set open_from and open_to after each closing",
+                "the company does not tell its posting periods, and open_from and open_to are not set: a closed period "
+                "shows only when Business One refuses a document",
+                "give the user the authorisation for posting periods, or set open_from and open_to after each closing",
                 "setting",
                 needed=False,
             )
         ]
-    words = f"{settings.open_from or '...'} to {settings.open_to or '...'}"
+    known = OpenPeriods(settings.open_from, settings.open_to).within(told or OpenPeriods())
+    words = f"{known.open_from or '...'} to {known.open_to or '...'}"
+    if known.closed:
+        words += ", but for " + ", ".join(f"{first} to {last}" for first, last in known.closed)
+    words += ", by the company" if told is not None else ", by open_from and open_to"
     today = date.today()  # noqa: DTZ011 - a calendar day, compared with calendar days
-    over = settings.open_to is not None and settings.open_to < today
-    fix = "set open_from and open_to to the open period" if over else ""
-    return [Check("open periods", not over, words, fix, "setting", needed=False)]
+    fix = "" if known.contains(today) else "open the period in Business One, or correct open_from and open_to"
+    return [Check("open periods", not fix, words, fix, "setting", needed=False)]
 
 
 async def _guard(client: B1Client) -> list[Check]:

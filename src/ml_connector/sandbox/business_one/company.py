@@ -136,7 +136,8 @@ class Company:
 
     def period_is_open(self, day: date) -> bool:
         locked = self.settings.periods_locked_until
-        return locked is None or day > locked
+        status = self.settings.period_statuses.get(f"{day:%Y-%m}", "ltUnlocked")
+        return (locked is None or day > locked) and status == "ltUnlocked"
 
 
 def rounded(value: Decimal, places: int) -> Decimal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -42,6 +43,8 @@ class Services:
             "CompanyService_GetCompanyInfo": self.company_info,
             "CompanyService_GetCurrentServerTime": self.server_time,
             "CompanyService_RoundDecimal": self.round_decimal,
+            "CompanyService_GetPeriods": self.periods,
+            "CompanyService_GetFinancePeriods": self.finance_periods,
             "CompanyService_GetItemPrice": self.item_price,
             "LicenseService_GetInstallationNumber": lambda request: self._value(request, INSTALLATION),
             "SeriesService_GetDocumentSeries": self.document_series,
@@ -139,6 +142,53 @@ class Services:
         return json_answer(
             request.version, {**self._context(request, "RoundedData"), "Value": float(rounded(value, places))}
         )
+
+    def periods(self, request: Request) -> Answer:
+        """The financial years."""
+        self._may_see_periods()
+        value = [{"AbsoluteEntry": year} for year in self._years()]
+        return json_answer(
+            request.version, {**self._context(request, "Collection(PeriodCategoryParams)"), "value": value}
+        )
+
+    def finance_periods(self, request: Request) -> Answer:
+        """The months of one of them. One that is locked up to a day within it is told as locked from its end on."""
+        self._may_see_periods()
+        settings, writing = self.company.settings, self.reader.writing(request)
+        given = Reading(self.reader.udfs(request)).complex(
+            "PeriodCategoryParams", _inner(request, "PeriodCategoryParams")
+        )
+        year = int(given.get("AbsoluteEntry") or 0)
+        if year not in self._years():
+            raise missing_reference()
+        value: list[dict[str, Any]] = []
+        for month in range(1, 13):
+            first = date(year, month, 1)
+            last = date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
+            locked = settings.periods_locked_until
+            status = "ltLocked" if locked is not None and last <= locked else "ltUnlocked"
+            status = settings.period_statuses.get(f"{first:%Y-%m}", status)
+            row: Row = {
+                "AbsoluteEntry": year * 12 + month,
+                "PeriodCode": f"{first:%Y-%m}",
+                "PeriodName": f"{first:%Y-%m}",
+                "PostingDateFrom": first,
+                "PostingDateTo": last,
+                "Locked": _flag(status != "ltUnlocked"),
+                "PeriodIndicator": "Default",
+                "PeriodStatus": status,
+            }
+            value.append(writing.complex("FinancePeriod", row))
+        return json_answer(request.version, {**self._context(request, "Collection(FinancePeriod)"), "value": value})
+
+    def _years(self) -> range:
+        """Those that have periods, one a month: some that are over, and the next."""
+        this = self.company.today().year
+        return range(this - 3, this + 2)
+
+    def _may_see_periods(self) -> None:
+        if "FinancePeriods" in self.company.settings.withdrawn:
+            raise B1Error(403, -1, "You are not permitted to perform this action: no authorization for FinancePeriods")
 
     def item_price(self, request: Request) -> Answer:
         given = _inner(request, "ItemPriceParams")

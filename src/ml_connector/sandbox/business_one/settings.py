@@ -62,6 +62,8 @@ class Settings(BaseModel):
     block_negative_stock: bool = True
     periods_locked_until: date | None = None
     """Posting dates up to and with this day are refused."""
+    period_statuses: dict[str, str] = {}
+    """Of a month ("2026-03"), what is set for it by hand: a status of ``PeriodStatusEnum``."""
     approvals: list[ApprovalRule] = []
     credit_paid_invoices: bool = True
     credit_sum_sign: Literal["positive", "negative", "either"] = "either"

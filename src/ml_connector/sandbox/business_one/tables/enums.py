@@ -75,6 +75,7 @@ ItemTypeEnum: itItems=I itLabor=L itTravel=T itFixedAssets=F
 ItemUoMTypeEnum: iutPurchasing=P iutSales=S iutInventory=I
 PaymentsAuthorizationStatusEnum: pasWithout=- pasPending=W pasApproved=Y pasRejected=N pasGenerated=P
   pasGeneratedbyAuthorizer=A pasCancelled=C
+PeriodStatusEnum: ltUnlocked=N ltUnlockedExceptSales=S ltPeriodClosing=C ltLocked=Y
 PriceModeDocumentEnum: pmdNet=N pmdGross=G pmdNetAndGross=M
 ReconSelectDateTypeEnum: rsdtPostDate=R rsdtDueDate=D rsdtDocDate=T
 ReconTypeEnum: rtManual=0 rtAutomatic=1 rtSemiAutomatic=2 rtPayment=3 rtCreditMemo=4 rtReversal=5 rtZeroValue=6

@@ -6,6 +6,13 @@ The grammar of a table is in ``fields``.
 from collections.abc import Mapping
 
 TABLES: Mapping[str, str] = {
+    "PeriodCategoryParams": """
+        AbsoluteEntry:I
+    """,
+    "FinancePeriod": """
+        AbsoluteEntry:I PeriodCode:S PeriodName:S PostingDateFrom:D PostingDateTo:D Locked:BoYesNoEnum
+        PeriodIndicator:S PeriodStatus:PeriodStatusEnum
+    """,
     "UserFieldMD": """
         Name:S50 Type:BoFieldTypes Size:I Description:S SubType:BoFldSubTypes LinkedTable:S DefaultValue:S
         TableName:S! FieldID:I!- EditSize:I Mandatory:BoYesNoEnum LinkedUDO:S ValidValuesMD:*ValidValueMD
