@@ -207,3 +207,13 @@ async def test_a_customer_that_was_declared_gone_once_can_be_created_again(
         assert await postings.decide(connection, row, postings.decided_gone(row), why="deleted there")
     assert isinstance(await room.runs(flow, KEY), Done)
     assert desk.books.references() == [CREATED.reference]
+
+
+async def test_an_update_names_the_account_that_was_bound(desk: Desk, shop: Shop, flow: CustomersFlow) -> None:
+    """An ERP that matched the customer by mail once could find somebody else by the new one."""
+    room = Room(desk, shop)
+    await room.runs(flow, KEY)
+    shop.people[KEY] = replace(person(), email="new@shop.example")
+    await room.runs(flow, KEY)
+    rows = await desk.all("SELECT generation, content ->> 'customer' AS account FROM postings ORDER BY 1")
+    assert [(row.generation, row.account) for row in rows] == [(1, ""), (2, "100")]

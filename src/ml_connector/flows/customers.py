@@ -102,11 +102,13 @@ async def _plan(context: Context, run: Run, customer: Customer) -> Document | Ou
     if latest is None:
         return wanted
     gone = latest.state is State.VOID
+    bound = [row for _, row in sorted(rows.items()) if row.state in postings.LIVE and row.number]
+    account = bound[-1].number or "" if bound else ""
     if latest.is_open or latest.state in _TO_SEND or (gone and latest.name.generation == 1):
-        return _at(wanted, latest.name.generation)
+        return _at(wanted, latest.name.generation, account)
     if not gone and _says_the_same(latest, wanted):
         return Done(stamp=customer.modified)
-    return _at(wanted, latest.name.generation + 1)
+    return _at(wanted, latest.name.generation + 1, account)
 
 
 def _facts(context: Context) -> Facts:
@@ -132,6 +134,9 @@ def _says_the_same(posting: Posting, wanted: Document) -> bool:
     return document_from_json(posting.content).party == wanted.party
 
 
-def _at(document: Document, generation: int) -> Document:
-    suffix = f"-{generation}" if generation > 1 else ""
-    return replace(document, generation=generation, reference=document.base_reference + suffix)
+def _at(document: Document, generation: int, account: str) -> Document:
+    """`account`: of the customer in the ERP; an update names it, for nothing else of a customer is sure to stay."""
+    if generation == 1:
+        return replace(document, generation=1, reference=document.base_reference)
+    reference = f"{document.base_reference}-{generation}"
+    return replace(document, generation=generation, reference=reference, customer=account)

@@ -7,6 +7,7 @@ metadata; `docs/protocol/business-one.md`.
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
+from urllib.parse import quote
 
 from ml_connector.connectors.base import Lookup, Permit, Posted, PostResult, Problem, Refused, StoredDocument, Unknown
 from ml_connector.connectors.business_one.answers import failure_of
@@ -104,12 +105,13 @@ def problems(document: Document) -> list[Problem]:
 
 async def find(client: B1Client, lookups: Sequence[Lookup]) -> Mapping[str, Sequence[StoredDocument]]:
     """By our ID, by the code that follows from it, and, where the connection says so, by e-mail among partners that
-    carry no ID of ours. Every hit is given: of several nobody chooses."""
+    carry no ID of ours. Every hit is given: of several nobody chooses. Of an update, the partner that was bound: its
+    mail address may be the very thing that has changed."""
     documents = {lookup.document.reference: lookup.document for lookup in lookups}
     clauses: list[str] = []
     for document in documents.values():
         base = document.base_reference
-        clauses += [f"{EXTERNAL_ID} eq {literal(base)}", f"CardCode eq {literal(code_of(base))}"]
+        clauses += [f"{EXTERNAL_ID} eq {literal(base)}", f"CardCode eq {literal(_code(document))}"]
         if email := _email(document, client.settings):
             clauses += [f"EmailAddress eq {literal(spelling)}" for spelling in dict.fromkeys((email, email.lower()))]
     answered = await together(
@@ -123,15 +125,20 @@ async def find(client: B1Client, lookups: Sequence[Lookup]) -> Mapping[str, Sequ
 def hits_of(document: Document, rows: Sequence[Row], settings: B1Settings) -> list[StoredDocument]:
     """Which of `rows` answer to `document`."""
     base = document.base_reference
-    hits = [row for row in rows if text_of(row, EXTERNAL_ID) == base or _is_its_code(row, base)]
+    hits = [row for row in rows if text_of(row, EXTERNAL_ID) == base or _is_its_code(row, _code(document), base)]
     if not hits and (email := _email(document, settings)):
         hits = [row for row in rows if _matches(row, email)]
     return [_stored(document.reference, row) for row in hits]
 
 
-def _is_its_code(row: Row, base: str) -> bool:
-    """A partner under the code that would be created, and whom nobody else's ID marks as another."""
-    return text_of(row, "CardCode").upper() == code_of(base) and text_of(row, EXTERNAL_ID) in ("", base)
+def _code(document: Document) -> str:
+    """Of the partner that was bound, or that would be created."""
+    return document.customer if document.generation > 1 and document.customer else code_of(document.base_reference)
+
+
+def _is_its_code(row: Row, code: str, base: str) -> bool:
+    """A partner under that code, whom nobody else's ID marks as another."""
+    return text_of(row, "CardCode").upper() == code.upper() and text_of(row, EXTERNAL_ID) in ("", base)
 
 
 def _matches(row: Row, email: str) -> bool:
@@ -144,7 +151,8 @@ def _matches(row: Row, email: str) -> bool:
 
 def _email(document: Document, settings: B1Settings) -> str:
     party = document.party
-    return party.address.email if party is not None and settings.customers.match == "email" else ""
+    matched = document.generation == 1 and settings.customers.match == "email"
+    return party.address.email if party is not None and matched else ""
 
 
 def _stored(reference: str, row: Row) -> StoredDocument:
@@ -227,7 +235,9 @@ async def update(client: B1Client, document: Document, permit: Permit) -> PostRe
     if len(found) != 1:
         return Refused(f"{len(found)} partners answer to {document.base_reference}; one is expected", "count")
     code = found[0].number
-    row = await client.entity(f"{SET}({literal(code)})")
+    key = quote(literal(code), safe="'")  # people choose codes: blanks, umlauts, anything
+    path = f"{SET}({key})"
+    row = await client.entity(path)
     if row is None:
         return Refused(f"the partner {code} is gone", "count")
     body: dict[str, Any] = {**content(party), EXTERNAL_ID: document.base_reference}
@@ -240,7 +250,7 @@ async def update(client: B1Client, document: Document, permit: Permit) -> PostRe
     etag = text_of(row, "odata.etag") or text_of(row, "@odata.etag")
     part = await client.write(
         "PATCH",
-        f"{SET}({literal(code)})",
+        path,
         body=body,
         permit=permit,
         references=(document.reference,),
