@@ -9,6 +9,8 @@ TAMPER ?=
 ERP ?=
 
 FUZZ_SECONDS ?= 600
+# Two processes share the suite, a file at a time (each file has its own servers). Files that are named run in one.
+JOBS ?= $(if $(findstring tests/,$(ARGS)),0,2)
 
 .PHONY: demo test check assets crash crash-points mutations fuzz bench clean requirements
 
@@ -39,7 +41,7 @@ demo: .venv/.assets
 	@$(BIN)/ml-connector demo $(if $(ONCE),--once) $(if $(JSON),--json) $(if $(TAMPER),--tamper) $(if $(ERP),--erp $(ERP))
 
 test: .venv/.dev
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(if $(filter-out 0,$(JOBS)),-n $(JOBS) --dist loadfile --no-loadscope-reorder) $(ARGS)
 
 check: .venv/.dev
 	@$(BIN)/ruff format --check .

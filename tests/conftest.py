@@ -31,13 +31,26 @@ PROCESSES = (
 """Folders with tests that start real processes and wait for them."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+LONGEST = (
+    *("crash/test_points.py", "e2e/test_demo.py", "crash/long/test_long.py", "scenarios/test_scenarios.py"),
+    *("bench", "e2e", "cli/test_commands.py", "stock", "crash/machines", "conformance", "engine", "cli"),
+)
+"""What begins first where several processes share the suite, so that the last ones to end have little left."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A test of real processes that fails is run once more, for a shared machine may stand still at any moment; the
     summary says which (`R`). Crash stories and scenarios decide by themselves: never where something is doubled."""
-    home = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(home) and item.path.relative_to(home).as_posix().startswith(PROCESSES):
+        if _place(item).startswith(PROCESSES):
             item.add_marker(pytest.mark.flaky(reruns=1))
+    if hasattr(config, "workerinput"):  # xdist hands out whole files, in this order
+        items.sort(key=lambda item: next((n for n, name in enumerate(LONGEST) if _place(item).startswith(name)), 99))
+
+
+def _place(item: pytest.Item) -> str:
+    home = Path(__file__).parent
+    return item.path.relative_to(home).as_posix() if item.path.is_relative_to(home) else ""
 
 
 def _execute(server: URL, statement: str, *names: str) -> None:

@@ -26,9 +26,9 @@ def sql(cli: Program, statement: str) -> None:
 
 
 async def test_help_lists_every_command_quickly(cli: Program) -> None:
-    await cli.run("--help")
+    await cli.run_anew("--help")
     started = time.monotonic()
-    ran = await cli.run("--help")
+    ran = await cli.run_anew("--help")
     assert time.monotonic() - started < 2  # half a second on an idle machine
     assert ran.status == 0
     assert all(name in ran.out for name in COMMANDS)

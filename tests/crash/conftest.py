@@ -13,13 +13,11 @@ import pytest
 from sqlalchemy.engine import URL
 
 from tests.conftest import TEMPLATE
-from tests.crash.nursery import Nursery
+from tests.crash.nursery import nursery
 from tests.crash.stage import Case, Stage
 from tests.crash.stories import Story
 
 STAGES = int(os.environ.get("ML_CONNECTOR_CRASH_STAGES", "6"))
-FRESH = bool(os.environ.get("ML_CONNECTOR_CRASH_FRESH"))
-"""Every process is started by itself, not forked from one that has loaded the program."""
 
 
 class Theatre:
@@ -27,13 +25,12 @@ class Theatre:
 
     def __init__(self, url: URL, home: Path, selected: list[Story]) -> None:
         self._home = home
-        self._nursery = None if FRESH else Nursery()
         self._stages: queue.Queue[Stage] = queue.Queue()
         self._made: list[Stage] = []
         for number in range(min(STAGES, len(selected))):
             place = home / f"stage-{number}"
             place.mkdir()
-            self._made.append(Stage(url, TEMPLATE, place, nursery=self._nursery))
+            self._made.append(Stage(url, TEMPLATE, place, nursery=nursery()))
             self._stages.put(self._made[-1])
         self._pool = ThreadPoolExecutor(max(1, len(self._made)))
         self._endings: dict[str, Future[None]] = {s.name: self._pool.submit(self._play, s) for s in selected}
@@ -46,8 +43,6 @@ class Theatre:
         self._pool.shutdown(cancel_futures=True)
         for stage in self._made:
             stage.close()
-        if self._nursery is not None:
-            self._nursery.close()
 
     def _play(self, story: Story) -> None:
         """A story that does not come to its end is told once more, for a machine may stand still for longer than the

@@ -1,8 +1,8 @@
 """Processes without the wait for their imports: one process has loaded the program, and forks a child per command.
 
 A child is a process of its own, as one that was started by hand: own PID, own log, own connections, own crash rules; it
-is killed and stopped from outside and its wait status is what the kernel says. It only saves a second of imports, of
-which a session of crash stories would pay hundreds. `ML_CONNECTOR_CRASH_FRESH=1` starts an interpreter each.
+is killed and stopped from outside and its wait status is what the kernel says. It only saves a second or two of
+imports, of which the suite would pay a thousand. `ML_CONNECTOR_CRASH_FRESH=1` starts an interpreter each.
 """
 
 import contextlib
@@ -18,10 +18,21 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-LOADED = ("ml_connector.cli.main", "ml_connector.cli.worker", "ml_connector.cli.config", "ml_connector.cli.serve")
+from ml_connector.cli.main import COMMANDS
+from ml_connector.connectors.systems import systems
+
+FRESH = bool(os.environ.get("ML_CONNECTOR_CRASH_FRESH"))
+"""Every process is started by itself, not forked from one that has loaded the program."""
+
+
+@cache
+def nursery() -> "Nursery | None":
+    """The one of this session of tests, made when it is first asked for; None: every process is started by itself."""
+    return None if FRESH else Nursery()
 
 
 class Born:
@@ -72,9 +83,12 @@ class Nursery:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def start(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Born:
-        """Runs a command of ours; both its outputs go to `log`."""
-        request = {"arguments": [*arguments], "environment": {**environment}, "log": str(log)}
+    def start(
+        self, arguments: Sequence[str], environment: Mapping[str, str], log: Path, problems: Path | None = None
+    ) -> Born:
+        """Runs a command of ours. Its output goes to `log`, and so do its errors unless they go to `problems`."""
+        outputs = [str(log), str(problems or log)]
+        request = {"arguments": [*arguments], "environment": {**environment}, "outputs": outputs}
         with self._asking:
             assert self._mother.stdin is not None
             self._mother.stdin.write(json.dumps(request) + "\n")
@@ -108,8 +122,9 @@ class Nursery:
 
 def _serve() -> None:
     """The mother: a fork per line of the input, a line of output per birth and per death."""
-    for name in LOADED:
-        importlib.import_module(name)
+    for command in COMMANDS.values():
+        importlib.import_module(f"ml_connector.cli.{command.module}")
+    systems()
     gc.collect()
     gc.freeze()  # children share these pages for as long as nobody touches them
     ear, mouth = os.pipe()
@@ -161,10 +176,9 @@ def _live(request: Mapping[str, Any], inherited: Sequence[int]) -> NoReturn:
             signal.signal(number, signal.SIG_DFL)
         for fd in inherited:
             os.close(fd)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        for source, target in ((nothing, 0), (log, 1), (log, 2)):
-            os.dup2(source, target)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        for target, output in enumerate(request["outputs"], start=1):
+            os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644), target)
         os.environ.clear()
         os.environ.update(request["environment"])
         random.seed()

@@ -13,12 +13,9 @@ from tests.e2e.demos import Demos
 from tests.e2e.scene import Scene, World
 
 
-@pytest.fixture(scope="session", autouse=True)
-def demos(request: pytest.FixtureRequest) -> Iterator[Demos | None]:
-    """Runs of the demo beside the other tests: they mostly wait, and so do those."""
-    if not any("demos" in getattr(item, "fixturenames", ()) for item in request.session.items if _asks(item)):
-        yield None
-        return
+@pytest.fixture(scope="session")
+def demos() -> Iterator[Demos]:
+    """Runs of the demo, side by side: they mostly wait."""
     homes = [Path(tempfile.mkdtemp(prefix="mlc-demo-")) for _ in range(3)]
     for home in homes:
         home.chmod(0o711)
@@ -27,10 +24,6 @@ def demos(request: pytest.FixtureRequest) -> Iterator[Demos | None]:
     demos.close()
     for home in homes:
         shutil.rmtree(home, ignore_errors=True)
-
-
-def _asks(item: pytest.Item) -> bool:
-    return item.path.name == "test_demo.py"
 
 
 @pytest.fixture(scope="session")

@@ -14,14 +14,18 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.engine import URL
+
 from ml_connector.connectors.base import StoredDocument
 from ml_connector.connectors.bigcommerce.webhooks import SECRET_HEADER
 from tests.crash import books
+from tests.crash.nursery import nursery
 from tests.crash.processes import PROGRAM, Process, until
 from tests.crash.stage import Case, Stage
 
@@ -32,6 +36,9 @@ COMMAND_S = 60.0
 
 class World(Stage):
     """The stage with an ERP that may take its time."""
+
+    def __init__(self, url: URL, template: str, home: Path, *, options: Sequence[str] = ()) -> None:
+        super().__init__(url, template, home, options=options, nursery=nursery())
 
     def _configuration(self, webhook_url: str) -> Any:
         content = super()._configuration(webhook_url)
@@ -60,12 +67,14 @@ class Hold:
 
 
 class Scene(Case):
-    """One test: an empty store and ERP, a configured database. `given` overrides environment variables."""
+    """One test: an empty store and ERP, a configured database. `given` overrides environment variables. `forked`: its
+    processes are forked from one that has loaded the program, which is quicker than a new Python."""
 
     def __init__(self, world: World, home: Path) -> None:
         super().__init__(world, home)
         self.home = home
         self.given: dict[str, str] = {}
+        self.forked = True
         self.port = 0
 
     # -------------------------------------------------------------- processes
@@ -75,7 +84,8 @@ class Scene(Case):
 
     def run(self, *arguments: str, crash_at: str = "") -> Process:
         name = f"{len(self._processes)}-{arguments[0]}"
-        process = Process(name, arguments, self.environment(), self.home, crash_at)
+        forked = self.stage.nursery if self.forked else None
+        process = Process(name, arguments, self.environment(), self.home, crash_at, nursery=forked)
         self._processes.append(process)
         return process
 
@@ -99,12 +109,26 @@ class Scene(Case):
 
     def command(self, *arguments: str, status: int | None = 0) -> Said:
         """Runs a command to its end; `status` None: any will do."""
+        said = self._forked_command(*arguments) if self.forked and self.stage.nursery else self._command(*arguments)
+        assert status is None or said.status == status, f"{arguments} ended with {said}"
+        return said
+
+    def _command(self, *arguments: str) -> Said:
         done = subprocess.run(
             [*PROGRAM, *arguments], env=self.environment(), capture_output=True, timeout=COMMAND_S, check=False
         )
-        said = Said(done.returncode, done.stdout.decode(), done.stderr.decode())
-        assert status is None or said.status == status, f"{arguments} ended with {said}"
-        return said
+        return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def _forked_command(self, *arguments: str) -> Said:
+        assert self.stage.nursery is not None
+        name = uuid.uuid4().hex[:6]
+        out, problems = (self.home / f"{arguments[0]}-{name}.{kind}" for kind in ("out", "err"))
+        child = self.stage.nursery.start(arguments, self.environment(), out, problems)
+        try:
+            status = child.wait(COMMAND_S)
+        finally:
+            child.kill()
+        return Said(status, *(file.read_text() if file.exists() else "" for file in (out, problems)))
 
     def configure(self, change: Callable[[Any], None] | None = None, **given: str) -> Any:
         """Applies the configuration, changed by `change`, with other variables `given`. What `config apply` said."""

@@ -4,8 +4,11 @@ import json
 import re
 from decimal import Decimal
 
+import pytest
+
 from tests.e2e.demos import Demos
 
+pytestmark = pytest.mark.timeout(1200)
 KEYS = {"orders", "documents", "duplicates", "missing", "held", "difference", "differences", "seconds"}
 
 

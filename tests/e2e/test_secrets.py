@@ -27,6 +27,7 @@ DATABASE_PASSWORD = "Db-pa55word/of+ours"
 
 
 def test_no_secret_is_in_the_database_the_logs_the_outputs_or_the_process_list(scene: Scene, tmp_path: Path) -> None:
+    scene.forked = False  # its processes' own command lines are looked at
     said: list[str] = []
     values = {name: scene.environment()[name] for name in SECRETS}
     values |= {"a wrong secret": WRONG, "the database's password": DATABASE_PASSWORD}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ml_connector.connectors.base import StoredDocument
 from tests.crash import books
-from tests.e2e.scene import Scene, audit
+from tests.e2e.scene import Said, Scene, audit
 from tests.sandbox.s4hana.client import Sap, entry, sale
 
 
@@ -83,8 +83,15 @@ def test_a_document_that_stands_in_the_erp_cannot_be_declared_gone(scene: Scene)
     scene.posted(order)
     [payment] = _payments(scene)
 
-    said = scene.command("decide", "us-store", payment.reference, "gone", status=1)
+    tried: list[Said] = []
 
+    def old_enough() -> bool:
+        """Too soon after the post nothing can be proved, and the command says so."""
+        tried.append(scene.command("decide", "us-store", payment.reference, "gone", status=1))
+        return "was posted a moment ago" not in tried[-1].problems
+
+    scene.until(old_enough, lambda: tried[-1].problems)
+    said = tried[-1]
     assert f"{payment.reference} is not gone" in said.problems
     assert payment.number in said.problems
     scene.command("sync", "us-store", str(order), "--wait", "30")

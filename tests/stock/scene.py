@@ -29,13 +29,6 @@ class StockWorld(World):
 class StockScene(Scene):
     """One test. The store keeps stock of what `shelves` names."""
 
-    def run(self, *arguments: str, crash_at: str = "") -> Process:
-        """Forked, which is quicker than a new Python."""
-        name = f"{len(self._processes)}-{arguments[0]}"
-        process = Process(name, arguments, self.environment(), self.home, crash_at, nursery=self.stage.nursery)
-        self._processes.append(process)
-        return process
-
     def worker(self, crash_at: str = "", *, watchdog: bool = True) -> Process:
         return self.run(*WORKER, *(() if watchdog else ("--no-watchdog",)), crash_at=crash_at)
 

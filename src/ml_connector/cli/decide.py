@@ -1,5 +1,6 @@
 """`ml-connector decide`: a person says what is true of a document that the engine will not judge by itself."""
 
+import math
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
@@ -108,7 +109,7 @@ async def _require_gone(engine: Working, posting: Posting) -> None:
     if left_s > 0:
         raise CliError(
             f"{posting.name.written} was posted a moment ago, and the ERP need not show it yet: that it shows nothing "
-            f"would prove nothing. Say it again in {left_s:.0f} s.",
+            f"would prove nothing. Say it again in {math.ceil(left_s)} s.",
             Exit.FOUND,
         )
     live = await _live(engine, posting)
