@@ -85,7 +85,8 @@ class Warehouse(Books):
         return ItemStock(item, {"01": WarehouseStock(D(self.in_stock[item]))})
 
     async def stock(self, items: Collection[str], warehouses: Collection[str]) -> Mapping[str, ItemStock]:
-        return {item: self._of(item) for item in items if item in self.in_stock}
+        """Codes are in capitals, and found in any spelling."""
+        return {item: replace(self._of(item.upper()), item=item) for item in items if item.upper() in self.in_stock}
 
     async def all_stock(self, warehouses: Collection[str]) -> AsyncIterator[Sequence[ItemStock]]:
         yield [self._of(item) for item in sorted(self.in_stock)]

@@ -92,3 +92,20 @@ async def test_an_order_that_comes_while_everything_is_counted_is_no_drift(datab
         told = await watermarks.noted(connection, 1, "stock", "recount")
     assert (told["skus"], told["drifted"], told["first"]) == (2, 1, ["B"])
     assert await marked(desk) == {"B"}
+
+
+@pytest.mark.parametrize("mapped", [{}, {"lamp-x": "Desk-Lamp"}])
+async def test_a_scan_knows_the_skus_that_are_spelled_otherwise(database: Database, mapped: dict[str, str]) -> None:
+    """The ERP's codes are in capitals; a change of such an item must not wait for the night."""
+    desk, shop = desk_of(database, **{"LAMP-X": 4, "DESK-LAMP": 4}), Shelves(**{"lamp-x": 9})
+    room = StockRoom(desk, shop, system="s4hana", **mapped)
+    await room.runs(StockPollFlow(room), "-")
+    await room.runs(StockRecountFlow(room), "-")
+    await desk.do("DELETE FROM records WHERE key <> 'lamp-x'")
+    await room.runs(StockFlow(room), "lamp-x")
+    assert shop.on_hand == {"lamp-x": 4}
+    await desk.do("UPDATE stock SET settles_at = NULL")
+    desk.books.in_stock |= {"LAMP-X": 1, "DESK-LAMP": 1}  # type: ignore[attr-defined]
+    await desk.do("UPDATE records SET done_seq = seq")
+    await room.runs(StockPollFlow(room), "-")
+    assert "lamp-x" in await marked(desk)

@@ -253,6 +253,11 @@ async def scanned(
     return {row.item: Seen(row.digest, row.content, row.as_of) for row in rows}
 
 
+async def not_in_capitals(connection: AsyncConnection, integration: int) -> set[str]:
+    """SKUs with a record that have small letters."""
+    return set((await connection.execute(sql.SPELLED, {"integration": integration})).scalars())
+
+
 async def seen_items(connection: AsyncConnection, integration: int) -> set[str]:
     """Items of which the last scan saw something."""
     return set((await connection.execute(sql.SEEN, {"integration": integration})).scalars())

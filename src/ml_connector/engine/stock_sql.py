@@ -169,6 +169,8 @@ SELECT item, digest, content, as_of FROM (
  WHERE as_of > statement_timestamp() - :younger_s * interval '1 second'
 """)
 
+SPELLED = text("SELECT key FROM records WHERE integration = :integration AND flow = 'stock' AND key <> upper(key)")
+
 SEEN = text("SELECT item FROM stock_seen WHERE integration = :integration AND digest <> ''")
 
 SET_STALE = text("""

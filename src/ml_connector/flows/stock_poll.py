@@ -4,7 +4,7 @@ ERPs give stock no date of change (a sale moves no stamp of the item), so digest
 transaction that marks the item's SKUs: a scan that dies costs a second look. A scan decides nothing: it marks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from ml_connector.connectors.errors import ConnectorError
@@ -19,7 +19,7 @@ from ml_connector.flows.runtime import Runtime
 from ml_connector.flows.stock import BATCH
 from ml_connector.flows.stock import NAME as STOCK
 from ml_connector.flows.stock_orders import count_open_orders, forget_count
-from ml_connector.planning.stock import SkusOfItems, scan_digest
+from ml_connector.planning.stock import SkusOfItems, other_spellings, scan_digest
 
 NAME = poll_name(STOCK)
 SCANNED_AT = "scanned_at"
@@ -59,32 +59,41 @@ async def scan(context: Context, run: Run) -> None:
 
     As many at once as a run of the flow takes, so that few changes among many items make few calls to the store.
     """
-    skus = SkusOfItems(context.mapping)
     async with context.database.connect() as connection:
         began = await stock.now(connection)
         before = await stock.seen_items(connection, run.integration)
+        skus_of = _skus_of(context, await stock.not_in_capitals(connection, run.integration))
     found: dict[str, tuple[str, ItemStock | None]] = {}
     async for page in context.stock.all_stock(sorted(context.mapping.warehouses)):
         if not run.alive or run.stopping:
             return
         before -= {each.item for each in page}
-        found |= await _news(context, run, skus, page)
+        found |= await _news(context, run, skus_of, page)
         while len(found) >= MARKED_AT_ONCE:
-            await _mark(context, run, skus, began, found)
+            await _mark(context, run, skus_of, began, found)
     found |= dict.fromkeys(sorted(before), ("", None))
     while found:
-        await _mark(context, run, skus, began, found)
+        await _mark(context, run, skus_of, began, found)
     async with context.database.transaction() as connection:
         await fence(connection, run.fence)
         await watermarks.note(connection, run.integration, STOCK, {SCANNED_AT: began.isoformat()})
 
 
+SkusOf = Callable[[str], Collection[str]]
+"""The SKUs that show an item, as the ERP spells it."""
+
+
+def _skus_of(context: Context, known: Collection[str]) -> SkusOf:
+    by_item, spelled = SkusOfItems(context.mapping), other_spellings(known, context.mapping)
+    return lambda item: spelled.get(item, frozenset()).union(by_item.of(item))
+
+
 async def _news(
-    context: Context, run: Run, skus: SkusOfItems, page: Sequence[ItemStock]
+    context: Context, run: Run, skus_of: SkusOf, page: Sequence[ItemStock]
 ) -> dict[str, tuple[str, ItemStock | None]]:
     """Digest and content of the items that a SKU shows and that are not as they were."""
-    shown = {each.item: each for each in page if skus.of(each.item)}
-    digests = {item: scan_digest(each, skus.of(item), context.mapping, context.policy) for item, each in shown.items()}
+    shown = {each.item: each for each in page if skus_of(each.item)}
+    digests = {item: scan_digest(each, skus_of(item), context.mapping, context.policy) for item, each in shown.items()}
     if not digests:
         return {}
     async with context.database.connect() as connection:
@@ -92,14 +101,14 @@ async def _news(
 
 
 async def _mark(
-    context: Context, run: Run, skus: SkusOfItems, began: datetime, found: dict[str, tuple[str, ItemStock | None]]
+    context: Context, run: Run, skus_of: SkusOf, began: datetime, found: dict[str, tuple[str, ItemStock | None]]
 ) -> None:
     """Takes what it keeps and marks, in one transaction, out of `found`."""
     part: dict[str, tuple[str, ItemStock | None]] = {}
     keys: set[str] = set()
     while found and len(part) < MARKED_AT_ONCE:
         item = next(iter(found))
-        more = keys.union(skus.of(item))
+        more = keys.union(skus_of(item))
         if part and len(more) > records.MARK_AT_ONCE:
             break
         part[item], keys = found.pop(item), more

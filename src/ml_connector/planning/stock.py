@@ -65,6 +65,20 @@ class SkusOfItems:
         return (*listed, item) if self._same and item not in self._listed else tuple(listed)
 
 
+def other_spellings(skus: Iterable[str], mapping: Tables) -> dict[str, frozenset[str]]:
+    """By item in capitals, the SKUs that name it otherwise: there are ERPs that know items in capitals alone.
+
+    `skus`: of the store, as far as they are known.
+    """
+    found: dict[str, set[str]] = {}
+    for sku in {*filter(None, mapping.items), *skus}:
+        with suppress(Unmapped):
+            item = item_of(sku, mapping)
+            if item != item.upper():
+                found.setdefault(item.upper(), set()).add(sku)
+    return {item: frozenset(named) for item, named in found.items()}
+
+
 def skus_beside(skus: Iterable[str], mapping: Tables) -> dict[str, frozenset[str]]:
     """Each of these SKUs, with every SKU that shows the same item, itself among them."""
     items: dict[str, str] = {}

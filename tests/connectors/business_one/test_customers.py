@@ -18,9 +18,8 @@ NEW_MAIL = "new.mail@shop.example"
 async def partner(connector: B1Connector, code: str, email: str, **fields: object) -> None:
     """One that somebody has made in Business One."""
     body: dict[str, Any] = {"CardCode": code, "CardName": f"Partner {code}", "CardType": "cCustomer", **fields}
-    part = await connector._client.write(
-        "POST", "BusinessPartners", body=body | {"EmailAddress": email}, permit=TestPermit()
-    )
+    client = connector._client  # pyright: ignore[reportPrivateUsage]
+    part = await client.write("POST", "BusinessPartners", body=body | {"EmailAddress": email}, permit=TestPermit())
     assert part.status == 201, part
 
 
