@@ -54,6 +54,10 @@ class Stage:
     `options`: more options of the sandbox, e.g. `--tls`. `nursery`: where its processes are forked; None: each is
     started by itself."""
 
+    system, example = "s4hana", EXAMPLE
+    login: Mapping[str, str] = {"S4_CLIENT_ID": "client_id", "S4_CLIENT_SECRET": "client_secret"}
+    """Variable of the example's credentials -> the stand-in's credential."""
+
     def __init__(
         self,
         url: URL,
@@ -65,9 +69,9 @@ class Stage:
         nursery: Nursery | None = None,
     ) -> None:
         self._url, self.home, self.nursery = url, home, nursery
-        self._sandbox = SandboxProcess(["bigcommerce", "s4hana"], options=options, log=home / "sandbox.log")
+        self._sandbox = SandboxProcess(["bigcommerce", self.system], options=options, log=home / "sandbox.log")
         try:
-            self.store, self.erp = self._sandbox.systems["bigcommerce"], self._sandbox.systems["s4hana"]
+            self.store, self.erp = self._sandbox.systems["bigcommerce"], self._sandbox.systems[self.system]
             self.content = self._configuration(webhook_url)
             integration = self.content["integrations"]["us-store"]
             self.mapping, self.policy = mapping_from(integration["mapping"]), policy_from(integration["policy"])
@@ -78,8 +82,7 @@ class Stage:
                 "BC_CLIENT_ID": str(self.store.credentials["client_id"]),
                 "BC_CLIENT_SECRET": str(self.store.credentials["client_secret"]),
                 "BC_WEBHOOK_SECRET": secrets.token_urlsafe(24),
-                "S4_CLIENT_ID": str(self.erp.credentials["client_id"]),
-                "S4_CLIENT_SECRET": str(self.erp.credentials["client_secret"]),
+                **{name: str(self.erp.credentials[credential]) for name, credential in self.login.items()},
             }
             self.template = self.new_database(template)
             configure = Process(
@@ -149,7 +152,7 @@ class Stage:
 
     def _configuration(self, webhook_url: str) -> Any:
         """The example configuration, pointed at the sandbox, with short times."""
-        content: Any = YAML().load(EXAMPLE.read_text())
+        content: Any = YAML().load(self.example.read_text())
         store, ledger = content["connections"]["web-store"], content["connections"]["ledger"]
         store |= {"base_url": self.store.base_url, "sandbox": True, "concurrency": PLACES}
         store["settings"]["store_hash"] = self.store.credentials["store_hash"]
@@ -216,6 +219,7 @@ class Stage:
         }
         centers = [row.get("dimension", {}) for row in mapping["revenue_rules"]] + [mapping["default_dimension"]]
         return {
+            "lookup_lag_s": LOOKUP_LAG_S,
             "gl_accounts": sorted(accounts),
             "tax_codes": sorted({str(row["tax_code"]) for row in mapping["taxes"]} | {"O0", *EXTRA_TAX_CODES}),
             "profit_centers": sorted({str(each["profit_center"]) for each in centers if each}),
@@ -237,7 +241,7 @@ class Case:
         self.store, self.erp = stage.store.control_url, stage.erp.control_url
         for control in (self.store, self.erp):
             books.call(f"{control}/reset", {})
-        books.call(f"{self.erp}/seed", {**stage.master_data(), "lookup_lag_s": LOOKUP_LAG_S})
+        books.call(f"{self.erp}/seed", stage.master_data())
 
     def close(self) -> None:
         for process in self._processes:

@@ -47,7 +47,7 @@ STATEMENTS: dict[str, tuple[TextClause, dict[str, Any]]] = {
     "release": (records_sql.RELEASE, {"integration": 1, "kind": "unmapped", "hold_keys": ["tax|7"]}),
     "open postings": (postings_sql.OPEN, {**LANE, "keys": ["3", "9"]}),
     "postings of records": (postings_sql.OF_RECORDS, {**LANE, "keys": ["3", "9"]}),
-    "due counts": (postings_sql.DUE_COUNTS, {"integration": 1, "limit": 100}),
+    "due counts": (postings_sql.DUE_COUNTS, {"integration": 1, "target": 1, "limit": 100}),
     "send": (
         postings_sql.SEND,
         {
@@ -61,7 +61,11 @@ STATEMENTS: dict[str, tuple[TextClause, dict[str, Any]]] = {
             "expected": 1,
         },
     ),
-    "youngest": (postings_sql.YOUNGEST, {"integration": 1, "v_s": 60.0}),
+    "youngest": (postings_sql.YOUNGEST, {"integration": 1, "target": 1, "v_s": 60.0}),
+    "counted before": (
+        postings_sql.COUNTED_BEFORE,
+        {"integration": 1, "target": 1, "kinds": ["order"], "references": ["S1-O3"]},
+    ),
     "wake": (postings_sql.WAKE, {"integration": 1, "references": ["S1-C7"]}),
 }
 GROWING = {"records", "postings"}

@@ -97,7 +97,7 @@ async def test_a_document_goes_from_planned_to_checked(database: Database, fence
     assert (row.state, row.number, row.sent_fingerprints, row.stored) == ("posted", "4711", ("a",), {"n": "4711"})
     await pass_time(database, TIMING.v_s)
     async with database.connect() as connection:
-        (due,) = await postings.due_counts(connection, 1)
+        (due,) = await postings.due_counts(connection, 1, 2)
     assert await postings.count(database, fence, [Counted(due, 1)]) == {ORDER}
     row = await read(database)
     assert (row.state, row.count_at) == ("checked", None)
@@ -386,7 +386,7 @@ async def test_what_a_person_said_is_right_is_counted_at_twice_h_all_the_same(da
         assert await postings.decide(connection, await read(database), State.POSTED, why="right as it is")
     await pass_time(database, 2 * TIMING.h_s)
     async with database.connect() as connection:
-        [due] = await postings.due_counts(connection, 1)
+        [due] = await postings.due_counts(connection, 1, 2)
     await postings.count(database, fence, [Counted(due, 2)])
     assert (await read(database)).state == "held"
 

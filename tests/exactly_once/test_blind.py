@@ -5,7 +5,7 @@ from dataclasses import replace
 from ml_connector.engine import postings
 from ml_connector.engine.evidence import blind_count
 from ml_connector.engine.outcomes import Applied, Failed
-from tests.exactly_once.desk import Desk
+from tests.exactly_once.desk import ERP, Desk
 from tests.planning.store import StoreOrder, captured, documents, plan
 
 ORDER, OTHER = (
@@ -45,10 +45,12 @@ async def test_a_count_that_misses_documents_is_believed_only_while_it_sees_one_
         rows = await postings.read(connection, 1, [OTHER.reference, ORDER.reference])
     [missing] = [row for row in rows.values() if row.name.reference == ORDER.reference]
     desk.books.sees_nothing = True
-    assert await blind_count(desk.database, 1, desk.books, [missing]) is None, "nothing was counted yet: no witness"
+    assert await blind_count(desk.database, 1, ERP, desk.books, [missing]) is None, (
+        "nothing was counted yet: no witness"
+    )
     await desk.do(f"UPDATE postings SET state = 'checked' WHERE reference = '{OTHER.reference}'")
-    blind = await blind_count(desk.database, 1, desk.books, [missing])
+    blind = await blind_count(desk.database, 1, ERP, desk.books, [missing])
     assert blind is not None
     assert OTHER.reference in str(blind)
     desk.books.sees_nothing = False
-    assert await blind_count(desk.database, 1, desk.books, [missing]) is None
+    assert await blind_count(desk.database, 1, ERP, desk.books, [missing]) is None

@@ -39,7 +39,7 @@ SAID = {
 }
 MADE_AGAIN = {
     Step.REVERSE: "the reversal is not in the ERP; what it undid is live there, and it is sent again after a look-up",
-    Step.CREATE: "the customer is not in the ERP, and is created again after a look-up",
+    Step.CREATE: "it is not there, and is created again after a look-up",
 }
 
 
@@ -63,7 +63,7 @@ def command(
 
     Never on a document whose outcome is still unknown: that is looked up, not decided. The ERP is asked first: `gone`
     is refused while a live document stands there, because the next generation would book it twice; `right` is refused
-    unless exactly one does. A reversal or a customer that is gone is made again under its own reference.
+    unless exactly one does. A reversal, a customer or a shipment that is gone is made again under its own reference.
     """
     out = Output(json=json)
 
@@ -105,7 +105,7 @@ async def _require_gone(engine: Working, posting: Posting) -> None:
     """The ERP itself must show nothing live under the reference, when it must show what is there by now. Raises
     `CliError`, and what the look-up raises."""
     context = await engine.runtime.context(posting.integration, None)
-    left_s = unseen_for_s(posting, context.ledger.timing)
+    left_s = unseen_for_s(posting, context.target_of(posting.connection).ledger.timing)
     if left_s > 0:
         raise CliError(
             f"{posting.name.written} was posted a moment ago, and the ERP need not show it yet: that it shows nothing "
@@ -153,7 +153,8 @@ async def _live(engine: Working, posting: Posting) -> list[StoredDocument]:
     """What the ERP shows under the reference now, but for what is reversed."""
     context = await engine.runtime.context(posting.integration, None)
     document = document_from_json(posting.content)
-    stored = (await context.ledger.find([Lookup(document)])).get(document.reference, ())
+    ledger = context.target_of(posting.connection).ledger
+    stored = (await ledger.find([Lookup(document)])).get(document.reference, ())
     return [each for each in stored if each.reference == document.reference and not each.reversed_by]
 
 

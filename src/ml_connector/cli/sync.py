@@ -17,6 +17,8 @@ from ml_connector.engine.records import MARK_AT_ONCE, Lane
 from ml_connector.engine.wishes import wish
 
 ORDERS = "orders"
+SHIPMENTS = "shipments"
+"""Their keys are those of the ERP's delivery notes."""
 
 
 def command(
@@ -27,7 +29,7 @@ def command(
     backfill: Annotated[
         bool, typer.Option("--backfill", help="Post the named orders although they are older than the cut-over.")
     ] = False,
-    flow: Annotated[str, typer.Option(help="orders or customers.")] = ORDERS,
+    flow: Annotated[str, typer.Option(help="orders, customers or shipments.")] = ORDERS,
     wait_s: Annotated[float, typer.Option("--wait", help="Seconds to wait until a worker has done them.")] = 0,
     json: JsonOption = False,
 ) -> None:
@@ -43,7 +45,7 @@ def command(
         if since and flow != ORDERS:
             raise CliError("A window of time is for orders; name the keys of other flows.")
         wrong = [key for key in keys or () if not (key.isascii() and key.isdecimal())]
-        if wrong:
+        if wrong and flow != SHIPMENTS:
             raise CliError(f"{', '.join(wrong)}: an order or customer number has digits only.")
         async with working("sync") as engine:
             found = await engine.home.registry.integration_named(integration)

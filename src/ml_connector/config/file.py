@@ -123,8 +123,8 @@ class ReconcileEntry(Part):
 
 NIGHTLY = ReconcileEntry()
 
-FLOWS = ("orders", "customers", "stock")
-Flow = Literal["orders", "customers", "stock"]
+FLOWS = ("orders", "customers", "stock", "shipments")
+Flow = Literal["orders", "customers", "stock", "shipments"]
 
 
 class IntegrationEntry(Part):

@@ -88,6 +88,11 @@ def _warehouse(mapping: Mapping, key: str) -> bool:
     return key in mapping.warehouses
 
 
+def _carrier(mapping: Mapping, key: str) -> bool:
+    """The way of shipping may be mapped by its name, which is not in the key; an empty table maps none."""
+    return key in mapping.carriers or not mapping.carriers or any(not code.isdigit() for code in mapping.carriers)
+
+
 KINDS: dict[str, Resolves] = {
     "account": _account,
     "tax": _tax,
@@ -100,4 +105,5 @@ KINDS: dict[str, Resolves] = {
     "revenue": _revenue,
     "item": _item,
     "warehouse": _warehouse,
+    "carrier": _carrier,
 }

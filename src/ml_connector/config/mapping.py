@@ -134,6 +134,7 @@ class MappingFile(Table):
     items_match: Literal["", "sku"] = ""
     default_warehouse: Code = ""
     warehouses: dict[Code, Annotated[int, Field(gt=0, strict=True)]] = {}
+    carriers: dict[Code, str] = {}
 
 
 def mapping_from(data: Mapping[str, object], version: int = 0) -> domain.Mapping:
@@ -163,6 +164,7 @@ def mapping_from(data: Mapping[str, object], version: int = 0) -> domain.Mapping
         items_match=tables.items_match,
         default_warehouse=tables.default_warehouse,
         warehouses=dict(tables.warehouses),
+        carriers=dict(tables.carriers),
         version=version,
     )
 
@@ -190,6 +192,7 @@ def mapping_to_dict(mapping: domain.Mapping) -> dict[str, Any]:
         items_match=mapping.items_match,
         default_warehouse=mapping.default_warehouse,
         warehouses=dict(mapping.warehouses),
+        carriers=dict(mapping.carriers),
     )
     return tables.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 

@@ -194,6 +194,7 @@ _GROUPS = (
     "reference",
     "sales",
     "stock",
+    "shipments",
 )
 
 

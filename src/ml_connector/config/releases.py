@@ -23,6 +23,7 @@ POLICY: Mapping[str, tuple[str, ...]] = {
     "closed_period": ("closed_period",),
     "sales.several_addresses": ("multi_ship",),
     "fx.rate": ("currency_mismatch",),
+    "shipments.without_tracking": ("awaiting_tracking",),
 }
 
 SETTINGS: Mapping[str, tuple[str, ...]] = {

@@ -16,6 +16,7 @@ from typing import Any
 
 from ml_connector.domain.money import ZERO
 from ml_connector.domain.orders import Address
+from ml_connector.domain.shipments import Shipment
 
 
 class Role(StrEnum):
@@ -57,10 +58,14 @@ class Kind(StrEnum):
     DELIVERY = "delivery"
     CREDIT_MEMO = "credit_memo"
     DEPOSIT = "deposit"
+    SHIPMENT = "shipment"
 
 
 ITEMISED = frozenset({Kind.SALES_ORDER, Kind.SALES_INVOICE, Kind.DELIVERY, Kind.CREDIT_MEMO})
 """Sales-style documents with item lines: the ERP makes the entry from them, and the receivable is implied."""
+
+IN_PLACE = frozenset({Kind.CUSTOMER, Kind.SHIPMENT})
+"""Changed where they stand: a later generation is an update of the first, no document of its own."""
 
 
 class Side(StrEnum):
@@ -187,6 +192,7 @@ class Document:
     source_digest: str = ""
     customer_reference: str = ""  # the buyer's own number, e.g. a purchase order
     ship_to: Address | None = None  # itemised documents; a journal knows no address
+    shipment: Shipment | None = None  # what a `shipment` is of
     already: bool = False  # posted by an earlier run: nothing is left to do
 
     @property
@@ -208,6 +214,16 @@ class Document:
     def names(self) -> tuple[str, ...]:
         """References of the documents that this one reverses, applies to, adjusts or draws on."""
         return tuple(filter(None, (self.reverses, self.applies_to, self.adjusts, self.draws)))
+
+    @property
+    def is_update(self) -> bool:
+        """It changes in place what its first generation made."""
+        return self.generation > 1 and self.kind in IN_PLACE
+
+    @property
+    def home(self) -> str:
+        """Who holds it, in words: shipments stand in the store, everything else in the ERP."""
+        return "store" if self.kind is Kind.SHIPMENT else "ERP"
 
     @property
     def base_reference(self) -> str:
@@ -233,6 +249,8 @@ class Document:
         }
         if self.kind is Kind.CUSTOMER and party is not None:
             facts["party"] = [party.key, party.is_company, party.vat_number]
+        if self.shipment is not None:
+            facts["shipment"] = self.shipment.facts(with_tracking=self.is_update)
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -293,6 +311,11 @@ class HoldCode(StrEnum):
     ARCHIVED = "archived"
     B2B_UNKNOWN = "b2b_unknown"
     MULTI_SHIP = "multi_ship"
+    AWAITING_TRACKING = "awaiting_tracking"
+    DELIVERY_CHANGED = "delivery_changed"
+    DELIVERY_UNCLEAR = "delivery_unclear"
+    ORDER_CLOSED = "order_closed"
+    SHIPMENT_EXCEEDS = "shipment_exceeds"
 
 
 class ExcludedCode(StrEnum):
@@ -303,6 +326,9 @@ class ExcludedCode(StrEnum):
     CANCELLED_BEFORE_POSTING = "cancelled_before_posting"
     BEFORE_CUT_OVER = "before_cut_over"
     ZERO_TOTAL = "zero_total"
+    DELIVERY_CANCELLED = "delivery_cancelled"
+    NOT_OURS = "not_ours"
+    NOTHING_TO_SHIP = "nothing_to_ship"
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,8 @@ class Mapping:
 
     `items`: SKU -> ERP item code (sales style); the empty SKU is the item of lines without one. `items_match` `sku`: a
     SKU that is not in `items` is itself the item code. `default_warehouse`: of item lines; empty: the ERP's own choice.
-    `warehouses`: ERP warehouse -> location ID of the store.
+    `warehouses`: ERP warehouse -> location ID of the store. `carriers`: the ERP's way of shipping, by code or name ->
+    its carrier as the store names it.
     """
 
     accounts: Map[str, str] = field(default_factory=dict[str, str])
@@ -116,4 +117,5 @@ class Mapping:
     items_match: Literal["", "sku"] = ""
     default_warehouse: str = ""
     warehouses: Map[str, int] = field(default_factory=dict[str, int])
+    carriers: Map[str, str] = field(default_factory=dict[str, str])
     version: int = 0

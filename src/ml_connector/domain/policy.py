@@ -46,6 +46,8 @@ class Policy:
     stock_back_order: Literal["none", "on_order"] = "none"
     stock_oversell: Literal["alert", "floor_to_zero", "hold"] = "alert"
     stock_staleness_minutes: int = 60
+    shipments_without_tracking: Literal["wait", "send"] = "wait"
+    shipments_made_by_hand: Literal["adopt", "hold"] = "adopt"
     version: int = 0
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ml_connector.connectors.base import Earlier, Ledger, Lookup, Problem, StoredDocument, Timing
+from ml_connector.connectors.errors import ConnectorError
 from ml_connector.domain.codec import document_from_json, document_to_json
-from ml_connector.domain.documents import Document, Kind
+from ml_connector.domain.documents import IN_PLACE, Document, Kind
 from ml_connector.engine import crash, postings
 from ml_connector.engine.database import Database, dump_json, parse_json
 from ml_connector.engine.evidence import Judgement, judge, unseen
@@ -23,7 +24,7 @@ from ml_connector.engine.send import Parcel, Sender
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where documents go: the ERP connection, and what exactly-once assumes of it."""
+    """Where documents go: a connection, and what exactly-once assumes of it."""
 
     connection: int
     ledger: Ledger
@@ -115,7 +116,7 @@ class Applier:
                 settled[posting.name] = Changed(f"{posting.name.written} never arrived")
             else:
                 settled[posting.name] = Waits(posting.name.reference, next_look_s(posting))
-        if gone and (blind := await unseen(self._database, self._fence.integration, self._target.ledger)) is not None:
+        if gone and (blind := await self._unseen()) is not None:
             settled |= {posting.name: Failed(blind) for posting in gone}
             gone = []
         await crash.point("resolve.commit.b")
@@ -254,11 +255,15 @@ class Applier:
             row.name for row in absent if row.number or row.posted_at or (gone and row.name.generation > 1)
         }  # fmt: skip
         if doubtful:
-            blind = await unseen(self._database, self._fence.integration, self._target.ledger)
+            blind = await self._unseen()
             if blind is not None:
                 prepared.verdicts |= {name: Failed(blind) for name in doubtful}
                 return [row for row in absent if row.name not in doubtful]
         return absent
+
+    async def _unseen(self) -> ConnectorError | None:
+        target = self._target
+        return await unseen(self._database, self._fence.integration, target.connection, target.ledger)
 
     async def _declared_gone(self, rows: Sequence[Posting]) -> list[Posting]:
         """Earlier generations of these that a person has declared gone. What was gone then may have arrived since: a
@@ -382,7 +387,7 @@ def planned_from(document: Document, *, connection: int, flow: str, work: Work) 
         step = Step.REVERSE
         suffix = f"-{document.generation}" if document.generation > 1 else ""
         reverses = Name(document.reverses.removesuffix(suffix), document.generation)
-    elif document.kind is Kind.CUSTOMER and document.generation > 1:
+    elif document.is_update:
         step = Step.UPDATE
     return Planned(
         name=name_of(document),
@@ -407,7 +412,7 @@ def _is_first(row: Posting) -> bool:
 
 def _is_entry(row: Posting) -> bool:
     """A document that stands beside no earlier generation of itself: no update, no reversal, no adjustment."""
-    return row.step is Step.CREATE and row.kind not in (Kind.CUSTOMER.value, Kind.ADJUSTMENT.value)
+    return row.step is Step.CREATE and Kind(row.kind) not in (*IN_PLACE, Kind.ADJUSTMENT)
 
 
 def _differs(row: Posting, planned: Planned) -> bool:

@@ -36,8 +36,8 @@ class Judgement:
 def judge(posting: Posting, document: Document, found: Sequence[StoredDocument], ledger: Ledger) -> Judgement | None:
     """None: nothing was found. Found two: never choose. Found one: ours if it says what we sent or plan."""
     mine = [stored for stored in found if stored.reference == document.reference]
-    if document.kind is Kind.CUSTOMER and document.generation > 1:
-        # An update has happened when the master record says what the update says, and not before (P8).
+    if document.is_update:
+        # An update has happened when what it changes says what the update says, and not before (P8).
         mine = [stored for stored in found if not ledger.differences(document, stored)]
     if not mine:
         return None
@@ -48,12 +48,15 @@ def judge(posting: Posting, document: Document, found: Sequence[StoredDocument],
             State.HELD,
             mine[0].number,
             ours,
-            f"the ERP holds {len(mine)} documents under {document.reference}: {numbers}",
+            f"the {document.home} holds {len(mine)} documents under {document.reference}: {numbers}",
         )
     stored = mine[0]
     if stored.reversed_by and document.kind is not Kind.REVERSAL:
         return Judgement(
-            State.HELD, stored.number, ours, f"{stored.number} was reversed in the ERP by {stored.reversed_by}"
+            State.HELD,
+            stored.number,
+            ours,
+            f"{stored.number} was reversed in the {document.home} by {stored.reversed_by}",
         )
     if stored.state != "posted":
         advice = stored.fields.get("advice", "")
@@ -61,7 +64,7 @@ def judge(posting: Posting, document: Document, found: Sequence[StoredDocument],
             State.HELD,
             stored.number,
             ours,
-            f"{stored.number} exists in the ERP as {stored.state}, not as a posted document"
+            f"{stored.number} exists in the {document.home} as {stored.state}, not as a posted document"
             + (f": {advice}" if advice else ""),
         )
     differences = () if _content_belongs_elsewhere(document) else ledger.differences(document, stored)
@@ -70,7 +73,7 @@ def judge(posting: Posting, document: Document, found: Sequence[StoredDocument],
             State.HELD,
             stored.number,
             False,
-            f"{stored.number} in the ERP is not what was planned: " + "; ".join(differences),
+            f"{stored.number} in the {document.home} is not what was planned: " + "; ".join(differences),
         )
     return Judgement(State.POSTED, stored.number, ours)
 
@@ -87,10 +90,15 @@ def unseen_for_s(posting: Posting, timing: Timing) -> float:
     return max(0.0, timing.v_s - (posting.read_at - posting.posted_at).total_seconds())
 
 
-async def unseen(database: Database, integration: int, ledger: Ledger, *, system: str = "") -> Transient | None:
-    """Absence proves nothing while the look-up does not see the youngest document of ours that it must show (V)."""
+async def unseen(
+    database: Database, integration: int, target: int, ledger: Ledger, *, system: str = ""
+) -> Transient | None:
+    """Absence proves nothing while the look-up does not see the youngest document of ours that it must show (V).
+
+    `target`: the connection of `ledger`; what stands elsewhere is no witness of what is seen there.
+    """
     async with database.connect() as connection:
-        witness = await postings.youngest(connection, integration, ledger.timing)
+        witness = await postings.youngest(connection, integration, target, ledger.timing)
     if witness is None:
         return None
     document = document_from_json(witness.content)
@@ -98,19 +106,19 @@ async def unseen(database: Database, integration: int, ledger: Ledger, *, system
         return None
     return Transient(
         f"the look-up does not see {document.reference}, posted as {witness.number}: that it does not see "
-        "another document proves nothing; look at the rights of the user in the ERP",
+        f"another document proves nothing; look at the rights of the user in the {document.home}",
         system=system,
     )
 
 
 async def blind_count(
-    database: Database, integration: int, ledger: Ledger, missing: Sequence[Posting], *, system: str = ""
+    database: Database, integration: int, target: int, ledger: Ledger, missing: Sequence[Posting], *, system: str = ""
 ) -> Unauthorized | None:
     """That a count misses documents says something of them only while the look-up still shows another one of the kind,
     which was counted before; where there is none yet, it is believed."""
     async with database.connect() as connection:
         witnesses = await postings.counted_before(
-            connection, integration, [each.kind for each in missing], [each.name.reference for each in missing]
+            connection, integration, target, [each.kind for each in missing], [each.name.reference for each in missing]
         )
     documents = [document_from_json(witness.content) for witness in witnesses]
     if not documents:

@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ml_connector.connectors.base import Timing
-from ml_connector.domain.documents import Kind
+from ml_connector.domain.documents import IN_PLACE, Kind
 from ml_connector.engine import postings_sql as sql
 from ml_connector.engine import records
 from ml_connector.engine.database import Database, dump_json, rows_of
@@ -269,9 +269,9 @@ async def decide(
 
 
 def decided_gone(posting: Posting) -> State:
-    """What follows when a person says that it is not in the target: reversals and customers have no next generation,
-    and are made again under their own reference."""
-    again = posting.step is Step.REVERSE or (posting.step is Step.CREATE and posting.kind == Kind.CUSTOMER.value)
+    """What follows when a person says that it is not in the target: reversals, customers and shipments have no next
+    generation, and are made again under their own reference."""
+    again = posting.step is Step.REVERSE or (posting.step is Step.CREATE and Kind(posting.kind) in IN_PLACE)
     return State.PLANNED if again else State.VOID
 
 
@@ -308,24 +308,31 @@ async def open_postings(
     return sorted(_by_name(await rows_of(connection, sql.OPEN, parameters)).values(), key=lambda p: p.name)
 
 
-async def due_counts(connection: AsyncConnection, integration: int, limit: int = 200) -> list[Posting]:
-    """Postings whose count is due (P11), the longest due first."""
-    parameters = {"integration": integration, "limit": limit}
+async def due_counts(connection: AsyncConnection, integration: int, target: int, limit: int = 200) -> list[Posting]:
+    """Postings of the connection `target` whose count is due (P11), the longest due first."""
+    parameters = {"integration": integration, "target": target, "limit": limit}
     rows = await connection.execute(sql.DUE_COUNTS, parameters)
     return [from_row(row) for row in rows]
 
 
-async def youngest(connection: AsyncConnection, integration: int, timing: Timing) -> Posting | None:
-    """The last document that was posted at least V ago, or else the last: a look-up that cannot see it sees nothing."""
-    rows = await connection.execute(sql.YOUNGEST, {"integration": integration, "v_s": timing.v_s})
+async def youngest(connection: AsyncConnection, integration: int, target: int, timing: Timing) -> Posting | None:
+    """The last document that was posted to the connection `target` at least V ago, or else the last: a look-up that
+    cannot see it sees nothing."""
+    parameters = {"integration": integration, "target": target, "v_s": timing.v_s}
+    rows = await connection.execute(sql.YOUNGEST, parameters)
     return next((from_row(row) for row in rows), None)
 
 
 async def counted_before(
-    connection: AsyncConnection, integration: int, kinds: Collection[str], references: Collection[str]
+    connection: AsyncConnection, integration: int, target: int, kinds: Collection[str], references: Collection[str]
 ) -> list[Posting]:
-    """Of each of `kinds` the youngest document, beside `references`, that a count has seen in the target."""
-    parameters = {"integration": integration, "kinds": sorted(set(kinds)), "references": sorted(set(references))}
+    """Of each of `kinds` the youngest document, beside `references`, that a count has seen in the `target`."""
+    parameters = {
+        "integration": integration,
+        "target": target,
+        "kinds": sorted(set(kinds)),
+        "references": sorted(set(references)),
+    }
     return [from_row(row) for row in await connection.execute(sql.COUNTED_BEFORE, parameters)]
 
 

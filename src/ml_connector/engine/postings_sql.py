@@ -278,7 +278,8 @@ SELECT {_COLUMNS} FROM postings p
 
 DUE_COUNTS = text(f"""
 SELECT {_COLUMNS} FROM postings p
- WHERE p.integration = :integration AND p.count_at <= statement_timestamp() ORDER BY p.count_at LIMIT :limit
+ WHERE p.integration = :integration AND p.connection = :target AND p.count_at <= statement_timestamp()
+ ORDER BY p.count_at LIMIT :limit
 """)  # noqa: S608
 
 # Planned by another run that is still at work: it may send the row at any moment, as it planned it.
@@ -304,15 +305,16 @@ SELECT reverses_reference, reverses_generation FROM postings
 # The youngest of those that the look-up must show by now; where there is none, the youngest of all. Each by the index.
 _YOUNGEST = f"""
   SELECT {_COLUMNS}, {{shown}} AS shown FROM postings p
-   WHERE p.integration = :integration AND p.state IN ('posted', 'checked') AND p.kind <> 'customer' {{when}}
+   WHERE p.integration = :integration AND p.connection = :target AND p.state IN ('posted', 'checked')
+     AND p.kind <> 'customer' {{when}}
    ORDER BY p.posted_at DESC LIMIT 1
 """  # noqa: S608
 # Of each of these kinds, the youngest that a count has seen in the ERP, none of `references`. By the witnesses' index.
 COUNTED_BEFORE = text(f"""
 SELECT w.* FROM unnest(CAST(:kinds AS text[])) AS k(kind), LATERAL (
   SELECT {_COLUMNS} FROM postings p
-   WHERE p.integration = :integration AND p.state = 'checked' AND p.kind <> 'customer' AND p.kind = k.kind
-     AND p.reference <> ALL(:references)
+   WHERE p.integration = :integration AND p.connection = :target AND p.state = 'checked' AND p.kind <> 'customer'
+     AND p.kind = k.kind AND p.reference <> ALL(:references)
    ORDER BY p.posted_at DESC LIMIT 1) w
 """)  # noqa: S608
 

@@ -186,6 +186,7 @@ postings = Table(
     Index(
         "postings_witness",
         "integration",
+        "connection",
         "posted_at",
         postgresql_where=text("state IN ('posted', 'checked') AND kind <> 'customer'"),
     ),

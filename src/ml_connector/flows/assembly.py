@@ -13,13 +13,25 @@ from ml_connector.engine.database import TROUBLE, is_outage
 from ml_connector.engine.records import Lane
 from ml_connector.engine.registry import Integration
 from ml_connector.engine.runs import Again, Dead, Done, Fail, Flow, Hold, Outcome, Run
-from ml_connector.flows import count, sealing, stock, stock_guard, stock_poll, stock_recount, upkeep
+from ml_connector.flows import (
+    count,
+    sealing,
+    shipments,
+    shipments_poll,
+    stock,
+    stock_guard,
+    stock_poll,
+    stock_recount,
+    upkeep,
+)
 from ml_connector.flows.count import CountFlow
 from ml_connector.flows.customers import CustomersFlow
 from ml_connector.flows.orders import OrdersFlow
 from ml_connector.flows.polls import POLLED, PollFlow, poll_name
 from ml_connector.flows.runtime import Runtime
 from ml_connector.flows.sealing import SealFlow
+from ml_connector.flows.shipments import ShipmentsFlow
+from ml_connector.flows.shipments_poll import ShipmentsPollFlow
 from ml_connector.flows.stock import StockFlow
 from ml_connector.flows.stock_guard import StockGuardFlow
 from ml_connector.flows.stock_poll import StockPollFlow
@@ -35,6 +47,7 @@ SIDES: Mapping[str, frozenset[Side]] = {
     upkeep.RETENTION: frozenset(),
     sealing.NAME: frozenset(),
     stock_poll.NAME: frozenset(("erp",)),
+    shipments_poll.NAME: frozenset(("erp",)),
     stock_guard.NAME: frozenset(("store",)),
     **{poll_name(polled): frozenset[Side](("store",)) for polled in POLLED},
 }
@@ -63,6 +76,8 @@ def flows_of(runtime: Runtime, *more: Flow) -> dict[str, Flow]:
         StockPollFlow(runtime),
         StockGuardFlow(runtime),
         StockRecountFlow(runtime),
+        ShipmentsFlow(runtime),
+        ShipmentsPollFlow(runtime),
         *more,
     ]
     return {flow.name: Audited(flow, runtime) for flow in flows}
@@ -142,6 +157,8 @@ async def schedule(runtime: Runtime, *more: Scheduled) -> None:
                     await periodic.ensure(connection, Lane(integration.id, name))
                 night_s = seconds_to_night(integration.reconcile.hour)
                 await periodic.ensure(connection, Lane(integration.id, stock_recount.NAME), first_in_s=night_s)
+            if integration.flow(shipments.NAME).enabled:
+                await periodic.ensure(connection, Lane(integration.id, shipments_poll.NAME))
             for flow in more:
                 first_in_s = flow.first_in_s(integration)
                 if first_in_s is not None:

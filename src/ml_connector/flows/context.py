@@ -6,9 +6,11 @@ from ml_connector.connectors.base import (
     Connector,
     Ledger,
     ReadsCustomers,
+    ReadsDeliveries,
     ReadsOrders,
     ReadsStock,
     WritesBack,
+    WritesShipments,
     WritesStock,
 )
 from ml_connector.connectors.errors import ConnectorError
@@ -76,8 +78,36 @@ class Context:
         return self.store_connector
 
     @property
+    def deliveries(self) -> ReadsDeliveries:
+        if not isinstance(self.erp_connector, ReadsDeliveries):
+            raise Incapable("cannot tell its deliveries", system=self.erp.system)
+        return self.erp_connector
+
+    @property
+    def shipping(self) -> WritesShipments:
+        if not isinstance(self.store_connector, WritesShipments):
+            raise Incapable("cannot take shipments", system=self.store.system)
+        return self.store_connector
+
+    @property
     def target(self) -> Target:
         return Target(self.erp.id, self.ledger)
+
+    @property
+    def shipment_target(self) -> Target:
+        return Target(self.store.id, self.shipping.shipment_ledger)
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Everywhere where documents of ours may stand."""
+        found = [self.target] if isinstance(self.erp_connector, Ledger) else []
+        if isinstance(self.store_connector, WritesShipments):
+            found.append(self.shipment_target)
+        return tuple(found)
+
+    def target_of(self, connection: int) -> Target:
+        """The one that a posting of this connection went to."""
+        return next((target for target in self.targets if target.connection == connection), self.target)
 
     @property
     def writes_back(self) -> bool:

@@ -12,10 +12,11 @@ from ml_connector.connectors.errors import ConnectorError
 from ml_connector.domain.codec import document_from_json
 from ml_connector.domain.documents import Document, Kind
 from ml_connector.engine import crash, postings, records
+from ml_connector.engine.apply import Target
 from ml_connector.engine.evidence import blind_count
 from ml_connector.engine.postings import Counted, Posting
 from ml_connector.engine.records import Lane
-from ml_connector.engine.runs import Done, Outcome, Run
+from ml_connector.engine.runs import Done, Fail, Outcome, Run
 from ml_connector.flows.answers import outcome_of_error
 from ml_connector.flows.context import Context
 from ml_connector.flows.runtime import Runtime
@@ -23,6 +24,7 @@ from ml_connector.flows.runtime import Runtime
 NAME = "system:count"
 EVERY_S = 60.0
 AT_ONCE = 200
+AGAIN_S = 60.0
 
 
 class CountFlow:
@@ -38,35 +40,33 @@ class CountFlow:
 
     async def run(self, run: Run) -> Mapping[str, Outcome]:
         context = await self._runtime.context(run.integration, run.epoch)
-        try:
-            while run.alive and not run.stopping and await self._count_some(context, run) == AT_ONCE:
-                pass
-        except ConnectorError as error:
-            outcome = outcome_of_error(error, connection=context.erp.id, epoch=context.erp.epoch)
-            return dict.fromkeys(run.keys, outcome)
-        return dict.fromkeys(run.keys, Done(next_in_s=self._every_s))
+        outcome: Outcome = Done(next_in_s=self._every_s)
+        for target in context.targets:  # one that is away leaves the others their count
+            try:
+                while run.alive and not run.stopping and await self._count_some(context, run, target) == AT_ONCE:
+                    pass
+            except ConnectorError as error:
+                if target.connection == context.erp.id:
+                    outcome = outcome_of_error(error, connection=context.erp.id, epoch=context.erp.epoch)
+                elif isinstance(outcome, Done):  # the ERP's documents are counted again all the same
+                    outcome = Fail(str(error), floor_s=AGAIN_S)
+        return dict.fromkeys(run.keys, outcome)
 
-    async def _count_some(self, context: Context, run: Run) -> int:
+    async def _count_some(self, context: Context, run: Run, target: Target) -> int:
         async with context.database.connect() as connection:
-            due = await postings.due_counts(connection, run.integration, limit=AT_ONCE)
+            due = await postings.due_counts(connection, run.integration, target.connection, limit=AT_ONCE)
         if not due:
             return 0
         documents = {posting.name: document_from_json(posting.content) for posting in due}
-        stored = await _find(context.ledger, list(documents.values()))
-        missing = [p for p in due if not _mine(documents[p.name], stored)]
-        if missing and (
-            blind := await blind_count(
-                context.database, run.integration, context.ledger, missing, system=context.erp.system
-            )
-        ):
-            raise blind
+        stored = await _find(target.ledger, list(documents.values()))
+        await self._require_sight(context, run, target, [p for p in due if not _mine(documents[p.name], stored)])
         reversed_by_us = await _reversed_by_us(context, run, due)
         counted = [
             _counted(
                 p,
                 documents[p.name],
                 stored.get(documents[p.name].reference, ()),
-                context.ledger,
+                target.ledger,
                 ours=p.name in reversed_by_us,
             )
             for p in due
@@ -81,6 +81,18 @@ class CountFlow:
             async with context.database.connect() as connection:
                 await records.notify(connection, {Lane(run.integration, result.posting.flow) for result in wrong})
         return len(due)
+
+    async def _require_sight(self, context: Context, run: Run, target: Target, missing: Sequence[Posting]) -> None:
+        """Raises what a blind look-up is. Shipments are deleted in the store by right: that others are gone says
+        nothing of the look-up."""
+        missing = [posting for posting in missing if posting.kind != Kind.SHIPMENT.value]
+        if missing:
+            system = context.erp.system
+            blind = await blind_count(
+                context.database, run.integration, target.connection, target.ledger, missing, system=system
+            )
+            if blind is not None:
+                raise blind
 
 
 def _mine(document: Document, found: Mapping[str, Sequence[StoredDocument]]) -> list[StoredDocument]:
@@ -108,13 +120,17 @@ def _counted(
         mine = [stored for stored in mine if not stored.reversed_by] or mine
     if len(mine) != 1:
         numbers = ", ".join(stored.number for stored in mine) or "none"
-        return Counted(posting, len(mine), f"the ERP shows {len(mine)} documents under {document.reference}: {numbers}")
+        return Counted(
+            posting, len(mine), f"the {document.home} shows {len(mine)} documents under {document.reference}: {numbers}"
+        )
     stored = mine[0]
     if stored.reversed_by and not ours and document.kind is not Kind.REVERSAL:
-        return Counted(posting, 0, f"{stored.number} was reversed in the ERP by {stored.reversed_by}")
-    if document.kind is Kind.CUSTOMER or posting.adopted:
-        return Counted(posting, 1)  # master data changes by right; what was adopted is taken as it is
+        return Counted(posting, 0, f"{stored.number} was reversed in the {document.home} by {stored.reversed_by}")
+    if document.kind is Kind.CUSTOMER or document.is_update or posting.adopted:
+        return Counted(posting, 1)  # what is updated changes by right; what was adopted is taken as it is
     differences = ledger.differences(document, stored)
     if differences:
-        return Counted(posting, 0, f"{stored.number} in the ERP is not what was sent: " + "; ".join(differences))
+        return Counted(
+            posting, 0, f"{stored.number} in the {document.home} is not what was sent: " + "; ".join(differences)
+        )
     return Counted(posting, 1)

@@ -17,7 +17,7 @@ async def sees_own_documents(database: Database, integration: Integration, conne
     if not isinstance(connector, Ledger):
         return None
     async with database.connect() as connection:
-        posting = await postings.youngest(connection, integration.id, connector.timing)
+        posting = await postings.youngest(connection, integration.id, integration.erp, connector.timing)
     if posting is None:
         return None
     name = f"look-up ({integration.name})"

@@ -12,7 +12,7 @@ from ml_connector.connectors.base import Connector, Services, Settings
 from ml_connector.connectors.systems import find_system
 from ml_connector.domain.mapping import Mapping as Tables
 from ml_connector.domain.policy import OpenPeriods, Policy
-from ml_connector.engine.apply import Applier
+from ml_connector.engine.apply import Applier, Target
 from ml_connector.engine.audit import Audit
 from ml_connector.engine.breaker import Breakers
 from ml_connector.engine.database import Database
@@ -78,11 +78,12 @@ class Runtime:
             kinds=system.kinds(erp.settings),
         )
 
-    def applier(self, context: Context, run: Run) -> Applier:
-        """What makes this run's documents true."""
-        probing = self.breakers is not None and self.breakers.probing(context.erp.id)
-        sender = Sender(self.database, run.fence, context.ledger, self.watchdog, context.story, probing=probing)
-        return Applier(self.database, run, context.target, sender)
+    def applier(self, context: Context, run: Run, target: Target | None = None) -> Applier:
+        """What makes this run's documents true, in the ERP or in another `target`."""
+        target = target or context.target
+        probing = self.breakers is not None and self.breakers.probing(target.connection)
+        sender = Sender(self.database, run.fence, target.ledger, self.watchdog, context.story, probing=probing)
+        return Applier(self.database, run, target, sender)
 
     async def connector(self, connection: Connection, mapping: Tables | None = None) -> Connector:
         """The open connector of a connection as it is configured now."""

@@ -168,7 +168,9 @@ class ContextSources:
 
     async def require_sight(self) -> None:
         context = self._context
-        blind = await unseen(context.database, self._integration, context.ledger, system=context.erp.system)
+        blind = await unseen(
+            context.database, self._integration, context.erp.id, context.ledger, system=context.erp.system
+        )
         if blind is not None:
             raise blind
 

@@ -45,6 +45,7 @@ from ml_connector.connectors.base.services import (
     effective,
     in_background,
 )
+from ml_connector.connectors.base.shipments import ReadsDeliveries, WritesShipments
 from ml_connector.connectors.base.stock import ReadsStock, WritesStock
 from ml_connector.connectors.base.store import (
     Change,
@@ -99,6 +100,7 @@ __all__ = [
     "Quota",
     "ReadsChart",
     "ReadsCustomers",
+    "ReadsDeliveries",
     "ReadsOrders",
     "ReadsPeriods",
     "ReadsStock",
@@ -119,6 +121,7 @@ __all__ = [
     "Trace",
     "Unknown",
     "WritesBack",
+    "WritesShipments",
     "WritesStock",
     "effective",
     "in_background",

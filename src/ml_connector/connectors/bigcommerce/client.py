@@ -133,6 +133,21 @@ class Client:
             self._refuse(answer, f"{method} {path}")
         return answer
 
+    async def send(
+        self, method: str, path: str, body: Json, *, permit: Permit, references: Sequence[str] = ()
+    ) -> Response:
+        """A write that must happen once: its answer, whatever it says. Raises what `HttpSession.write` raises."""
+        answer = await self._http.write(
+            method,
+            self._root + path,
+            headers={**_BODY_HEADERS, **self._token},
+            body=json.dumps(body, ensure_ascii=False).encode(),
+            permit=permit,
+            references=references,
+        )
+        await self._observe(answer)
+        return answer
+
     async def delete(self, path: str) -> None:
         """Makes it not exist; 404 is as good."""
         try:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from ml_connector.connectors.base import ChangePage, Check, Delivery, Permit, Services, Settings, Timing
+from ml_connector.connectors.base import ChangePage, Check, Delivery, Ledger, Permit, Services, Settings, Timing
 from ml_connector.connectors.bigcommerce import changes, customers, health, hooks, notes, webhooks
 from ml_connector.connectors.bigcommerce.answers import SYSTEM
 from ml_connector.connectors.bigcommerce.client import Client, host_of
@@ -12,17 +12,19 @@ from ml_connector.connectors.bigcommerce.facts import StoreFacts
 from ml_connector.connectors.bigcommerce.inventory import WRITTEN_AT_ONCE, InventoryApi
 from ml_connector.connectors.bigcommerce.orders import OrderReader
 from ml_connector.connectors.bigcommerce.settings import StoreSettings, store_settings, tls_settings
+from ml_connector.connectors.bigcommerce.shipments import ShipmentLedger
 from ml_connector.connectors.bigcommerce.wire import store_from
 from ml_connector.connectors.http import HttpSession, Timeouts
 from ml_connector.domain.customers import Customer, CustomerGroup
 from ml_connector.domain.orders import OrderSnapshot
+from ml_connector.domain.shipments import OrderShipping
 from ml_connector.domain.stock import Level, StoreLocation, StoreStock
 
 _TIMEOUTS = Timeouts(connect_s=10, read_s=60, write_s=60)
 
 
 class BigCommerce:
-    """Pings, ReadsOrders, ReadsCustomers, ReceivesWebhooks, WritesBack, WritesStock of one store."""
+    """Pings, ReadsOrders, ReadsCustomers, ReceivesWebhooks, WritesBack, WritesShipments, WritesStock of one store."""
 
     def __init__(self, client: Client, settings: StoreSettings) -> None:
         self._client = client
@@ -30,6 +32,7 @@ class BigCommerce:
         self._facts = StoreFacts(client, settings.store_hash)
         self._orders = OrderReader(client, self._facts, settings)
         self._inventory = InventoryApi(client)
+        self._shipments = ShipmentLedger(client, settings.shipment_timing)
 
     async def close(self) -> None:
         await self._client.close()
@@ -84,6 +87,16 @@ class BigCommerce:
     async def note_documents(self, order_key: str, numbers: Mapping[str, str]) -> None:
         """Reference -> ERP number beside the order; nothing when `write_back` is off."""
         await notes.note_documents(self._client, self._settings, order_key, numbers)
+
+    # ------------------------------------------------------------------ shipments
+
+    @property
+    def shipment_ledger(self) -> Ledger:
+        return self._shipments
+
+    async def order_shipping(self, orders: Collection[str]) -> Mapping[str, OrderShipping]:
+        """What is left to ship, and what was shipped."""
+        return await self._shipments.order_shipping(orders)
 
     # ------------------------------------------------------------------ stock
 

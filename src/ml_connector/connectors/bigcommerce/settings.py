@@ -12,6 +12,10 @@ STOCK_TIMING = Timing(p_s=10, t_s=60, l_s=60, v_s=15)
 """An accepted adjustment shows within seconds; one whose answer was lost takes effect within a minute. Both figures are
 ours: the store promises none ("Inventory", Adjustments)."""
 
+SHIPMENT_TIMING = Timing(p_s=10, t_s=60, l_s=120, v_s=60)
+"""A shipment whose answer was lost is there, and shown, within minutes: reads may lag behind writes for half a minute.
+The figures are ours: the store promises none ("Orders", Shipments)."""
+
 WebhookScheme = Literal["standard", "secret_header", "x-bc-signature"]
 
 FIELDS: tuple[Field, ...] = (
@@ -109,6 +113,7 @@ class StoreSettings:
     metafield_key: str = "erp_documents"
     sandbox: bool = False
     stock_timing: Timing = STOCK_TIMING
+    shipment_timing: Timing = SHIPMENT_TIMING
 
 
 def store_settings(given: Settings) -> StoreSettings:
@@ -136,15 +141,16 @@ def store_settings(given: Settings) -> StoreSettings:
         metafield_namespace=_short_text(given, "metafield_namespace") or "ml_connector",
         metafield_key=_short_text(given, "metafield_key") or "erp_documents",
         sandbox=given.sandbox,
-        stock_timing=_stock_timing(given),
+        stock_timing=_timing(given, STOCK_TIMING),
+        shipment_timing=_timing(given, SHIPMENT_TIMING),
     )
 
 
-def _stock_timing(given: Settings) -> Timing:
+def _timing(given: Settings, default: Timing) -> Timing:
     """Shorter in a sandbox only, by the connection's `timing` group."""
     group = given.settings.get("timing")
     told = cast(Mapping[str, object], group if isinstance(group, Mapping) and given.sandbox else {})
-    return replace(STOCK_TIMING, **{name: float(str(value)) for name, value in told.items() if value is not None})
+    return replace(default, **{name: float(str(value)) for name, value in told.items() if value is not None})
 
 
 def tls_settings(given: Settings) -> TlsSettings:

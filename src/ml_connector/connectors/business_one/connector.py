@@ -1,9 +1,10 @@
 """Business One as a ledger of sales style: find, post, check and list documents, read the chart, ping, set up."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from ml_connector.connectors.base import (
+    ChangePage,
     Check,
     LedgerAccount,
     LedgerDimension,
@@ -18,7 +19,7 @@ from ml_connector.connectors.base import (
     StoredDocument,
     Timing,
 )
-from ml_connector.connectors.business_one import customers, matching, setup, stock
+from ml_connector.connectors.business_one import customers, deliveries, matching, setup, stock
 from ml_connector.connectors.business_one.answers import SYSTEM, UNKNOWN_SET
 from ml_connector.connectors.business_one.checks import problems
 from ml_connector.connectors.business_one.client import B1Client, chunks, literal
@@ -46,12 +47,14 @@ from ml_connector.connectors.business_one.tables import (
     Target,
     targets_of,
 )
+from ml_connector.connectors.business_one.wire import written_lines
 from ml_connector.connectors.errors import Rejected
 from ml_connector.connectors.gathering import together
 from ml_connector.connectors.odata import readable
 from ml_connector.connectors.odata_values import Row, text_of
-from ml_connector.domain.documents import Document, Kind
+from ml_connector.domain.documents import Document, Kind, Line
 from ml_connector.domain.policy import OpenPeriods
+from ml_connector.domain.shipments import DeliveryNote
 from ml_connector.domain.stock import ItemStock
 
 
@@ -101,6 +104,21 @@ class B1Connector:
     def all_stock(self, warehouses: Collection[str]) -> AsyncIterator[Sequence[ItemStock]]:
         """Every item that keeps stock, a page at a time."""
         return stock.all_stock(self._client, warehouses)
+
+    # -------------------------------------------------------------- deliveries
+
+    def changed_deliveries(self, since: datetime) -> AsyncIterator[ChangePage]:
+        """Delivery notes, and invoices with a tracking number; see `deliveries`."""
+        return deliveries.changed(self._client, since)
+
+    async def deliveries(self, keys: Sequence[str]) -> Mapping[str, DeliveryNote]:
+        """By `DeliveryNotes/918` and `Invoices/4107`."""
+        return await deliveries.read(self._client, keys)
+
+    def line_at(self, document: Document, place: int) -> Line | None:
+        """Of a sales document, the line that was written there."""
+        lines = written_lines(document, self._settings)
+        return lines[place] if 0 <= place < len(lines) else None
 
     # -------------------------------------------------------------- finding
 

@@ -41,7 +41,8 @@ def inherit(company: Company, entity_set: str, header: Row, line: Row) -> Row:
         raise refused(CLOSED)
     left = number(base_line, "RemainingOpenQuantity")
     crediting = line["BaseType"] == 13 and entity_set == "CreditNotes"
-    closed_by_payment = crediting and company.settings.credit_paid_invoices
+    delivering = base.get("ReserveInvoice") == "tYES" and entity_set == "DeliveryNotes"  # paid first, delivered later
+    closed_by_payment = delivering or (crediting and company.settings.credit_paid_invoices)
     if base_line["LineStatus"] == "bost_Close" or left <= 0:
         raise refused(CLOSED)
     if base["DocumentStatus"] == "bost_Close" and not closed_by_payment and line["BaseType"] != 203:
