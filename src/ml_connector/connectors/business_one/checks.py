@@ -23,6 +23,7 @@ from ml_connector.connectors.business_one.wire import (
 from ml_connector.connectors.errors import Rejected, Transient
 from ml_connector.connectors.odata_values import text_of
 from ml_connector.domain.documents import Document, LineType
+from ml_connector.domain.money import decimals
 
 
 async def problems(data: MasterData, client: B1Client, documents: Sequence[Document]) -> Mapping[str, list[Problem]]:
@@ -79,11 +80,21 @@ def _period(document: Document, first: date | None, last: date | None) -> list[P
 
 
 async def _currency(document: Document, data: MasterData) -> list[Problem]:
-    if await data.currency_code(document.currency):
+    """One that is there, and whose totals are rounded as the plan has rounded them."""
+    code = await data.currency_code(document.currency)
+    if not code:
+        words = f"Business One has no currency with the ISO code {document.currency}"
+        return [Problem("currency", document.currency, words)]
+    kept, needed = await data.total_decimals(code), decimals(document.currency)
+    loses = any(line.amount != line.amount.quantize(Decimal(1).scaleb(-kept)) for line in document.lines)
+    computes = not TARGETS[document.kind].payment and any(line.tax_code for line in document.lines)
+    if not loses and (kept <= needed or not computes):
         return []
-    return [
-        Problem("currency", document.currency, f"Business One has no currency with the ISO code {document.currency}")
-    ]
+    words = (
+        f"the company keeps {kept} decimals of {document.currency}, the store {needed}: Business One would round "
+        f"amounts and tax otherwise. Set the decimals of the currency to {needed}"
+    )
+    return [Problem("setting", "totals_decimals", words)]
 
 
 async def _codes(document: Document, data: MasterData, client: B1Client) -> list[Problem]:
@@ -132,7 +143,7 @@ async def _writable(document: Document, data: MasterData, client: B1Client) -> l
             "charge_item to an item without stock (or freight to an additional expense)"
         )
         return [Problem("setting", "charge_item", words)]
-    decimals = (await data.company()).price_decimals
+    kept = (await data.company()).price_decimals
     for line in lines:
         sold = line.itemised
         if sold is None or sold.type is not LineType.ITEM:
@@ -141,10 +152,10 @@ async def _writable(document: Document, data: MasterData, client: B1Client) -> l
             price = unit_price(line, value_of(line, document), sold.quantity or Decimal(1), document.currency)
         except FieldError as error:
             return [Problem("field", "UnitPrice", str(error))]
-        if price != price.quantize(Decimal(1).scaleb(-decimals)):
+        if price != price.quantize(Decimal(1).scaleb(-kept)):
             words = (
                 f"the price {price.normalize():f} of {sold.item} has more decimals than the company keeps "
-                f"({decimals}): raise the decimals of prices to 6 in the general settings"
+                f"({kept}): raise the decimals of prices to 6 in the general settings"
             )
             return [Problem("setting", "price_decimals", words)]
     return []

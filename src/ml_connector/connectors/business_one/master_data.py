@@ -1,6 +1,7 @@
 """The company's master data, read and kept for a while, and what it says against a document before it is sent."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -137,7 +138,7 @@ class MasterData:
         return lambda code: text_of(rows.get(code, {}), "RevenuesAccount")
 
     async def currencies(self) -> Mapping[str, Row]:
-        fields = ("Code", "Name", "DocumentsCode")
+        fields = ("Code", "Name", "DocumentsCode", "Decimals")
         return await self._keep("currencies", lambda: self._list("Currencies", "Code", fields))
 
     async def currency_code(self, iso: str) -> str:
@@ -148,6 +149,14 @@ class MasterData:
         if iso in rows:
             return iso
         return next((code for code, row in rows.items() if text_of(row, "DocumentsCode").upper() == iso), "")
+
+    async def total_decimals(self, code: str) -> int:
+        """Of totals in a currency of Business One; its own where it has them, else the company's."""
+        kept = text_of((await self.currencies()).get(code, {}), "Decimals")
+        if kept == "cdWithoutDecimals":
+            return 0
+        own = re.fullmatch(r"cd(\d)Digits?", kept)
+        return int(own.group(1)) if own else (await self.company()).total_decimals
 
     async def iso(self) -> Callable[[str], str]:
         """Business One's code -> ISO."""

@@ -113,7 +113,7 @@ def _cancelled(
 
 def document(target: Target, row: Row, reading: Reading) -> StoredDocument:
     """The entry that it makes, in the document's currency; debit positive: an invoice debits its customer."""
-    foreign = bool(decimal_of(row, "DocTotalFc"))
+    foreign = _is_foreign(row)
     total = decimal_of(row, "DocTotalFc" if foreign else "DocTotal")
     tax = decimal_of(row, "VatSumFc" if foreign else "VatSum")
     sign = -1 if target.set == "CreditNotes" else 1
@@ -159,6 +159,12 @@ def document(target: Target, row: Row, reading: Reading) -> StoredDocument:
             "status": text_of(row, "DocumentStatus"),
         },
     )
+
+
+def _is_foreign(row: Row) -> bool:
+    """What is in local currency has no amounts in another; a total of nothing tells nothing."""
+    amounts = [(row, "DocTotalFc"), *((line, "RowTotalFC") for line in rows_in(row, "DocumentLines"))]
+    return any(decimal_of(part, name) for part, name in amounts)
 
 
 def _line_tax(line: Row, *, foreign: bool) -> Decimal:
