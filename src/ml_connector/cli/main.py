@@ -38,6 +38,7 @@ COMMANDS: dict[str, Command] = {
     "decide": Command("decide", "Say what is true of a held document, after looking at it in the ERP."),
     "reconcile": Command("reconcile", "Compare store, our postings and the ERP: completeness and sums, day by day."),
     "audit": Command("audit", "Search every call and change of state; verify that nothing was altered.", group=True),
+    "alerts": Command("alerts", "What is wrong, who is told of it, and whether the channels work.", group=True),
     "config": Command("config", "Show, check, apply and export the configuration.", group=True),
     "sandbox": Command("sandbox", "Serve stand-ins of the systems for a trial.", passes_through=True),
     "migrate": Command("migrate", "Bring the database up to this version."),

@@ -94,11 +94,13 @@ class ConnectionEntry(Part):
 
 
 class FlowEntry(Part):
-    """`poll_s`: pause between polls. `overlap_s`: how far a poll looks behind the one before."""
+    """`poll_s`: pause between polls. `overlap_s`: how far a poll looks behind the one before.
+    `latency_budget_s`: within which a change is to be done (orders: 120, others: 900)."""
 
     enabled: bool = True
     poll_s: int = Field(60, ge=1, le=86_400)
     overlap_s: int = Field(600, ge=30, le=86_400)
+    latency_budget_s: int | None = Field(None, ge=5, le=604_800)
 
 
 class RetentionDays(Part):

@@ -57,6 +57,8 @@ KINDS: Final = {
     "retention": "old rows were deleted",
     "stock": "quantities were written to the store, or are fresh again",
     "stale": "quantities of the ERP are too old, and what is done about it",
+    "alert": "somebody was told that something is wrong, or is well again; or alerts were set",
+    "check": "a synthetic check was made",
     "recount": "every SKU of the store was compared with the ERP",
 }
 """What an entry can be about. Everything else is refused, so that a search by kind finds all."""

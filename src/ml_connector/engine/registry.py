@@ -66,11 +66,17 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class FlowSettings:
-    """Seconds between polls, and how far each poll looks behind the last."""
+    """Seconds between polls, and how far each poll looks behind the last. `latency_budget_s`: within which a change is
+    to be done; None: as for every flow of its kind (`LATENCY_BUDGETS_S`)."""
 
     enabled: bool = True
     poll_s: int = 60
     overlap_s: int = 600
+    latency_budget_s: int | None = None
+
+
+LATENCY_BUDGETS_S: Mapping[str, int] = {"orders": 120}
+LATENCY_BUDGET_S = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,11 @@ class Integration:
     @property
     def reconcile(self) -> ReconcileSettings:
         return ReconcileSettings(**self.content.get("reconcile", {}))
+
+    def latency_budget_s(self, flow: str) -> int:
+        """Seconds within which a change of the flow is to be done."""
+        given = self.flows[flow].latency_budget_s if flow in self.flows else None
+        return given if given is not None else LATENCY_BUDGETS_S.get(flow, LATENCY_BUDGET_S)
 
     def flow(self, name: str) -> FlowSettings:
         """The flow's settings; a flow that is not configured is switched off."""

@@ -14,6 +14,7 @@ from ml_connector.engine.records import Lane
 from ml_connector.engine.registry import Integration
 from ml_connector.engine.runs import Again, Dead, Done, Fail, Flow, Hold, Outcome, Run
 from ml_connector.flows import (
+    alerting,
     count,
     sealing,
     shipments,
@@ -24,6 +25,7 @@ from ml_connector.flows import (
     stock_recount,
     upkeep,
 )
+from ml_connector.flows.alerting import AlertsFlow
 from ml_connector.flows.count import CountFlow
 from ml_connector.flows.customers import CustomersFlow
 from ml_connector.flows.orders import OrdersFlow
@@ -46,6 +48,7 @@ SIDES: Mapping[str, frozenset[Side]] = {
     upkeep.HOOKS: frozenset(("store",)),
     upkeep.RETENTION: frozenset(),
     sealing.NAME: frozenset(),
+    alerting.NAME: frozenset(),
     stock_poll.NAME: frozenset(("erp",)),
     shipments_poll.NAME: frozenset(("erp",)),
     stock_guard.NAME: frozenset(("store",)),
@@ -71,6 +74,7 @@ def flows_of(runtime: Runtime, *more: Flow) -> dict[str, Flow]:
         HooksFlow(runtime),
         RetentionFlow(runtime),
         SealFlow(runtime),
+        AlertsFlow(runtime),
         *(PollFlow(runtime, polled) for polled in POLLED),
         StockFlow(runtime),
         StockPollFlow(runtime),
@@ -150,7 +154,7 @@ async def schedule(runtime: Runtime, *more: Scheduled) -> None:
             for flow in POLLED:
                 if integration.flow(flow).enabled:
                     await periodic.ensure(connection, Lane(integration.id, poll_name(flow)))
-            for name in (count.NAME, upkeep.HOOKS, upkeep.RETENTION, sealing.NAME):
+            for name in (count.NAME, upkeep.HOOKS, upkeep.RETENTION, sealing.NAME, alerting.NAME):
                 await periodic.ensure(connection, Lane(integration.id, name))
             if integration.flow(stock.NAME).enabled:
                 for name in (stock_poll.NAME, stock_guard.NAME):
