@@ -181,6 +181,9 @@ class TestPermit:
         if self.checks == self.refuse_check_at:
             raise NotSent("too late, says the test")
 
+    def again(self) -> "TestPermit":
+        return self
+
 
 @dataclass
 class Heard:

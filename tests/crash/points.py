@@ -28,6 +28,8 @@ from tests.crash.ways import WAYS, Way
 LONG = bool(os.environ.get("ML_CONNECTOR_CRASH_LONG"))
 
 ELSEWHERE: dict[str, str] = {
+    "again.commit.b": "of a document in two writes: tests/conformance/test_unfinished.py",
+    "again.commit.a": "of a document in two writes: tests/conformance/test_unfinished.py",
     "tie_out.commit.b": "of the nightly reconciliation: tests/reconcile/test_nightly.py",
     "tie_out.commit.a": "of the nightly reconciliation: tests/reconcile/test_nightly.py",
 }

@@ -1,4 +1,4 @@
-"""Mutants of the rules of postings (P1-P13, H, the send gate, the watchdog)."""
+"""Mutants of the rules of postings (P1-P14, H, the send gate, the watchdog)."""
 
 from tests.mutations.mutants import mutant
 
@@ -222,8 +222,24 @@ RULES = (
         red=["engine/test_gate.py::test_a_server_that_may_lack_our_commits_sends_nothing_for_h[timeline = '00000000']"],
     ),
     mutant(
+        "P14", "H from the second write", SQL,
+        ("UPDATE postings p SET version = p.version + 1, resolve_at = statement_timestamp() + :h_s * interval '1 second',\n       sent_at = statement_timestamp()\n  FROM w\n",
+         "UPDATE postings p SET version = p.version + 1\n  FROM w\n"),
+        red="conformance/test_unfinished.py::test_the_horizon_counts_from_the_second_write_and_a_run_that_was_taken_over_makes_none",
+    ),
+    mutant(
+        "P14", "\"an attempt of ours\"", EVIDENCE,
+        (' or mine[0].state != "unfinished" or posting.fingerprint not in posting.sent_fingerprints:', ' or mine[0].state != "unfinished":'),
+        red="conformance/test_unfinished.py::test_what_we_have_not_made_is_not_booked",
+    ),
+    mutant(
+        "P14", "\"says what was sent\"", EVIDENCE,
+        ("    return None if ledger.differences(document, mine[0]) else mine[0]\n", "    return mine[0]\n"),
+        red="conformance/test_unfinished.py::test_what_says_something_else_by_now_is_not_booked",
+    ),
+    mutant(
         "send gate", "H after the loss", SQL,
-        ("     AND (c.lost_at IS NULL OR c.lost_at + :h_s * interval '1 second' <= statement_timestamp())),\n", "),\n"),
+        ("     AND (c.lost_at IS NULL OR c.lost_at + :h_s * interval '1 second' <= statement_timestamp()))", ")"),
         red="engine/test_gate.py::test_a_declared_restore_closes_the_gate",
     ),
     mutant(

@@ -13,12 +13,12 @@ from ml_connector.cli.output import JsonOption, Output
 from ml_connector.cli.run import run
 from ml_connector.cli.settling import user
 from ml_connector.cli.working import Working, working
-from ml_connector.connectors.base import Lookup, StoredDocument
+from ml_connector.connectors.base import STANDS, Lookup, StoredDocument
 from ml_connector.connectors.errors import ConnectorError
 from ml_connector.domain.codec import document_from_json
 from ml_connector.engine import postings, records
 from ml_connector.engine.audit import append, entry
-from ml_connector.engine.evidence import unseen_for_s
+from ml_connector.engine.evidence import unseen_for_s, words_of
 from ml_connector.engine.postings import Posting, State, Step
 from ml_connector.engine.records import Lane
 
@@ -131,7 +131,7 @@ async def _number_there(engine: Working, posting: Posting, *, force: bool) -> st
         if force:
             return None
         raise
-    if len(live) == 1 and live[0].state in _STANDS:
+    if len(live) == 1 and live[0].state in STANDS:
         return live[0].number
     if not force:
         if len(live) == 1:
@@ -158,12 +158,10 @@ async def _live(engine: Working, posting: Posting) -> list[StoredDocument]:
     return [each for each in stored if each.reference == document.reference and not each.reversed_by]
 
 
-_STANDS = ("posted", "blocked")
-"""States of what is in the books; a blocked customer is there."""
-
-
 def _named(documents: Sequence[StoredDocument]) -> str:
-    return ", ".join(each.number + (f" (as {each.state})" if each.state not in _STANDS else "") for each in documents)
+    return ", ".join(
+        each.number + (f" (as {words_of(each.state)})" if each.state not in STANDS else "") for each in documents
+    )
 
 
 async def _posting(home: Opened, integration: int, reference: str) -> Posting:

@@ -243,6 +243,9 @@ class AgainPermit:
     def check(self) -> None:
         self._permit.check()
 
+    def again(self) -> Permit:
+        return self._permit.again()
+
 
 def _identity(row: Row) -> str:
     metadata = row.get("__metadata")

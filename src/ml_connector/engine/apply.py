@@ -14,7 +14,7 @@ from ml_connector.domain.codec import document_from_json, document_to_json
 from ml_connector.domain.documents import IN_PLACE, Document, Kind
 from ml_connector.engine import crash, postings
 from ml_connector.engine.database import Database, dump_json, parse_json
-from ml_connector.engine.evidence import Judgement, judge, unseen
+from ml_connector.engine.evidence import Judgement, judge, unfinished, unseen
 from ml_connector.engine.outcomes import Applied, Changed, Failed, Result, Stands, Stop, Stopped, Waits, next_look_s
 from ml_connector.engine.postings import OPEN, Name, Planned, Posting, State, Step
 from ml_connector.engine.recovery import adopt_generations
@@ -53,11 +53,15 @@ class _Progress:
 
 @dataclass(slots=True)
 class _Prepared:
-    """What one look-up told of all documents of a batch. `ready`: may be sent; the rest has its verdict."""
+    """What one look-up told of all documents of a batch. `ready`: may be sent; the rest has its verdict.
+
+    `standing`: what an attempt of ours has made and not booked: it is finished.
+    """
 
     documents: dict[Name, Document] = field(default_factory=dict[Name, Document])
     verdicts: dict[Name, Stands | Stop] = field(default_factory=dict[Name, "Stands | Stop"])
     ready: dict[Name, Posting] = field(default_factory=dict[Name, Posting])
+    standing: dict[Name, StoredDocument] = field(default_factory=dict[Name, StoredDocument])
 
 
 _NOT_OF_CONTENT = ("posting_held", "reversed_in_erp")
@@ -106,14 +110,16 @@ class Applier:
         judged: list[tuple[Posting, Judgement]] = []
         gone: list[Posting] = []
         for posting in opened:
-            judgement = judge(
-                posting, documents[posting.name], stored.get(documents[posting.name].reference, ()), self._target.ledger
-            )
+            document = documents[posting.name]
+            found = stored.get(document.reference, ())
+            half = unfinished(posting, document, found, self._target.ledger)
+            judgement = judge(posting, document, found, self._target.ledger) if half is None else None
             if judgement is not None:
                 judged.append((posting, judgement))
             elif posting.absence_counts:
                 gone.append(posting)
-                settled[posting.name] = Changed(f"{posting.name.written} never arrived")
+                never = "never arrived" if half is None else f"stands unfinished as {half.number}"
+                settled[posting.name] = Changed(f"{posting.name.written} {never}")
             else:
                 settled[posting.name] = Waits(posting.name.reference, next_look_s(posting))
         if gone and (blind := await self._unseen()) is not None:
@@ -231,6 +237,9 @@ class Applier:
                     if held is None
                     else Stopped("posting_held", row.name.reference, held.error or unknown)
                 )
+            elif (half := unfinished(row, document, found, self._target.ledger)) is not None:
+                prepared.standing[row.name] = half
+                absent.append(row)
             elif (judgement := judge(row, document, found, self._target.ledger)) is not None:
                 judged.append((row, judgement))
             elif row.name.generation > 1 and (why := risen.get(row.name.reference)):
@@ -293,7 +302,13 @@ class Applier:
         if ready:
             earlier = await self._earlier([prepared.documents[row.name] for row in ready])
             parcels = [
-                Parcel(row, prepared.documents[row.name], earlier, refused_before=row.name in self._refused)
+                Parcel(
+                    row,
+                    prepared.documents[row.name],
+                    earlier,
+                    prepared.standing.get(row.name),
+                    refused_before=row.name in self._refused,
+                )
                 for row in ready
             ]
             prepared.verdicts |= await self._sender.send(parcels)

@@ -30,6 +30,7 @@ POINTS = frozenset(
         *("resolve.look_up.b", "resolve.look_up.a", "resolve.commit.b", "resolve.commit.a"),
         *("source.read.a", "plan.a"),
         *("posting.planned.b", "posting.planned.a", "look_up.a", "sending.commit.b", "sending.commit.a"),
+        *("again.commit.b", "again.commit.a"),
         *("send.connected", "send.half_body", "send.body_out", "answer.read"),
         *("posted.commit.b", "posted.commit.a", "rejected.commit.b", "rejected.commit.a"),
         *("uncertain.commit.b", "uncertain.commit.a", "unsent.commit.b", "unsent.commit.a"),

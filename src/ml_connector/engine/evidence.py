@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ml_connector.connectors.base import Ledger, Lookup, StoredDocument, Timing
+from ml_connector.connectors.base import DocumentState, Finishes, Ledger, Lookup, StoredDocument, Timing
 from ml_connector.connectors.errors import Transient, Unauthorized
 from ml_connector.domain.codec import document_from_json
 from ml_connector.domain.documents import Document, Kind
@@ -58,13 +58,13 @@ def judge(posting: Posting, document: Document, found: Sequence[StoredDocument],
             ours,
             f"{stored.number} was reversed in the {document.home} by {stored.reversed_by}",
         )
-    if stored.state != "posted":
+    if stored.state not in ("posted", "closed"):
         advice = stored.fields.get("advice", "")
         return Judgement(
             State.HELD,
             stored.number,
             ours,
-            f"{stored.number} exists in the {document.home} as {stored.state}, not as a posted document"
+            f"{stored.number} exists in the {document.home} as {words_of(stored.state)}, not as a posted document"
             + (f": {advice}" if advice else ""),
         )
     differences = () if _content_belongs_elsewhere(document) else ledger.differences(document, stored)
@@ -76,6 +76,26 @@ def judge(posting: Posting, document: Document, found: Sequence[StoredDocument],
             f"{stored.number} in the {document.home} is not what was planned: " + "; ".join(differences),
         )
     return Judgement(State.POSTED, stored.number, ours)
+
+
+def words_of(state: DocumentState) -> str:
+    """As a person reads it."""
+    return state.replace("_", " ")
+
+
+def unfinished(
+    posting: Posting, document: Document, found: Sequence[StoredDocument], ledger: Ledger
+) -> StoredDocument | None:
+    """The one document that an attempt of ours has made and not booked, with the content that was sent; else None.
+
+    The ledger can finish it. That nothing of the attempt is still on its way, the caller has to know.
+    """
+    if not isinstance(ledger, Finishes) or document.kind not in ledger.finishes:
+        return None
+    mine = [stored for stored in found if stored.reference == document.reference]
+    if len(mine) != 1 or mine[0].state != "unfinished" or posting.fingerprint not in posting.sent_fingerprints:
+        return None
+    return None if ledger.differences(document, mine[0]) else mine[0]
 
 
 def _content_belongs_elsewhere(document: Document) -> bool:

@@ -29,6 +29,7 @@ class SendPermit:
         self._began: float | None = None
         self._watched = False
         self.sent: tuple[Sent, ...] = ()
+        self.further = False  # a second write was begun: the first one stands, whatever is said of that
 
     async def arm(self) -> None:
         """Commits `sending`, once; a replay after a renewed session finds it done and only checks the time."""
@@ -58,8 +59,47 @@ class SendPermit:
         if late_s > self._timing.p_s:
             raise NotSent(f"{late_s:.1f} s have gone since the posting was opened, {self._timing.p_s:g} s are allowed")
 
+    def again(self) -> "SecondWrite":
+        self.further = True
+        return SecondWrite(self)
+
+    async def arm_again(self) -> None:
+        """Commits that another write of the same attempts leaves now: H counts from it. P counts from before that."""
+        if not self.sent:
+            raise NotSent("the permit was never granted")
+        await crash.point("again.commit.b")
+        began = time.monotonic()
+        moved = await postings.send_again(self._database, self._fence, self.sent, self._timing)
+        if len(moved) < len(self.sent):
+            raise NotSent("another run is at work on the document, or the send gate is closed")
+        self._began, self.sent = began, moved
+        await crash.point("again.commit.a")
+
     def close(self) -> None:
         """The attempt is over, whatever came of it. The watchdog counts who asked for it: once is enough."""
         if self._watched:
             self._watched = False
             self._watchdog.disarm()
+
+
+class SecondWrite:
+    """The permit of the next write of a document whose first one was answered; a replay of it checks the time alone."""
+
+    def __init__(self, permit: SendPermit) -> None:
+        self._permit = permit
+        self._armed = False
+
+    async def arm(self) -> None:
+        if self._armed:
+            self.check()
+            return
+        await self._permit.arm_again()
+        self._armed = True
+
+    def check(self) -> None:
+        if not self._armed:
+            raise NotSent("the permit was never granted")
+        self._permit.check()
+
+    def again(self) -> "SecondWrite":
+        return SecondWrite(self._permit)

@@ -16,6 +16,7 @@ function returns was refused: read again, decide again, never insist. Rules P1-P
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import TextClause
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ml_connector.connectors.base import Timing
@@ -141,14 +142,25 @@ async def send(database: Database, fence: Fence, batch: Sequence[Posting], timin
         "h_s": timing.h_s,
         "expected": len(batch),
     }
+    return await _sent(database, sql.SEND, parameters)
+
+
+async def send_again(database: Database, fence: Fence, sent: Sequence[Sent], timing: Timing) -> tuple[Sent, ...]:
+    """The next write of attempts that are `sending`, all of them or none: H counts from it. Empty: refused."""
+    parameters = {
+        **_fence(fence),
+        **_names([each.name for each in sent]),
+        "attempts": [each.attempt for each in sent],
+        "expected": len(sent),
+    } | {"h_s": timing.h_s}
+    return await _sent(database, sql.SEND_AGAIN, parameters)
+
+
+async def _sent(database: Database, statement: TextClause, parameters: Mapping[str, Any]) -> tuple[Sent, ...]:
     async with database.connect() as connection:
-        rows = await rows_of(connection, sql.SEND, parameters)
-        return tuple(
-            sorted(
-                (Sent(Name(r.reference, r.generation), r.attempt, r.version, r.sent_at, r.resolve_at) for r in rows),
-                key=lambda sent: sent.name,
-            )
-        )
+        rows = await rows_of(connection, statement, parameters)
+    sent = (Sent(Name(r.reference, r.generation), r.attempt, r.version, r.sent_at, r.resolve_at) for r in rows)
+    return tuple(sorted(sent, key=lambda each: each.name))
 
 
 async def answer(database: Database, fence: Fence, answers: Sequence[Answer], timing: Timing) -> set[Name]:

@@ -67,6 +67,12 @@ UPDATE postings p SET state = 'planned', version = p.version + 1, token = :token
 RETURNING p.reference, p.generation
 """)  # noqa: S608
 
+_GATE = """gate AS MATERIALIZED (
+  SELECT 1 AS one FROM cluster c, pg_control_system() s
+   WHERE c.system_identifier = s.system_identifier::text
+     AND c.timeline = substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
+     AND (c.lost_at IS NULL OR c.lost_at + :h_s * interval '1 second' <= statement_timestamp()))"""
+
 # `planned -> sending`, all of one request or nothing. What must be true, each by a line below:
 #  - P2: the version is the one read before the look-up, and the row was read after resolve_at, so that the look-up
 #    which found nothing counts (after a refusal, or after a send that was given up);
@@ -76,11 +82,7 @@ RETURNING p.reference, p.generation
 #  - 3.4: the server is the one that has our commits, or H has passed since it changed.
 SEND = text(f"""
 WITH {_ALIVE},
-gate AS MATERIALIZED (
-  SELECT 1 AS one FROM cluster c, pg_control_system() s
-   WHERE c.system_identifier = s.system_identifier::text
-     AND c.timeline = substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
-     AND (c.lost_at IS NULL OR c.lost_at + :h_s * interval '1 second' <= statement_timestamp())),
+{_GATE},
 w AS MATERIALIZED (
   SELECT p.reference, p.generation, d.fingerprint
     FROM alive, gate, postings p JOIN unnest(
@@ -111,6 +113,27 @@ UPDATE postings p SET state = 'sending', attempt = p.attempt + 1, version = p.ve
        sent_at = statement_timestamp(), resolve_at = statement_timestamp() + :h_s * interval '1 second',
        recount_at = CASE WHEN p.recount_at IS NOT NULL
                          THEN statement_timestamp() + 2 * :h_s * interval '1 second' END
+  FROM w
+ WHERE p.integration = :integration AND p.reference = w.reference AND p.generation = w.generation
+   AND (SELECT count(*) FROM w) = :expected
+RETURNING p.reference, p.generation, p.attempt, p.version, p.sent_at, p.resolve_at
+""")  # noqa: S608
+
+# The next write of an attempt that is `sending` (P14): of a run that is alive, past an open gate. `resolve_at` moves
+# with it, so that absence, and what is found unfinished, count from the last write of all.
+SEND_AGAIN = text(f"""
+WITH {_ALIVE},
+{_GATE},
+w AS MATERIALIZED (
+  SELECT p.reference, p.generation
+    FROM alive, gate, postings p JOIN unnest(
+      CAST(:references AS text[]), CAST(:generations AS int[]), CAST(:attempts AS int[]))
+    AS d(reference, generation, attempt)
+      ON (p.reference, p.generation, p.attempt) = (d.reference, d.generation, d.attempt)
+   WHERE p.state = 'sending' AND p.integration = :integration
+   ORDER BY p.reference, p.generation FOR UPDATE OF p)
+UPDATE postings p SET version = p.version + 1, resolve_at = statement_timestamp() + :h_s * interval '1 second',
+       sent_at = statement_timestamp()
   FROM w
  WHERE p.integration = :integration AND p.reference = w.reference AND p.generation = w.generation
    AND (SELECT count(*) FROM w) = :expected

@@ -9,7 +9,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ml_connector.connectors.base import Earlier, Ledger, Outgoing, Posted, PostResult, Refused, Unknown
+from ml_connector.connectors.base import (
+    Earlier,
+    Ledger,
+    Outgoing,
+    Posted,
+    PostResult,
+    Refused,
+    StoredDocument,
+    Unknown,
+)
 from ml_connector.connectors.errors import (
     Conflict,
     ConnectorError,
@@ -35,7 +44,8 @@ Story = Callable[[str, str, str, Mapping[str, object]], None]
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A document to send. `row` as read before the look-up; `earlier`: the documents of ours that it names.
+    """A document to send. `row` as read before the look-up; `earlier`: the documents of ours that it names; `standing`:
+    what an attempt of ours has made of it and not booked.
 
     `refused_before`: the target has refused it, maybe in company; it goes alone.
     """
@@ -43,6 +53,7 @@ class Parcel:
     row: Posting
     document: Document
     earlier: Mapping[str, Earlier]
+    standing: StoredDocument | None = None
     refused_before: bool = False
 
     @property
@@ -51,7 +62,7 @@ class Parcel:
 
     @property
     def goes_alone(self) -> bool:
-        return self.document.kind is Kind.CUSTOMER or self.refused_before
+        return self.document.kind is Kind.CUSTOMER or self.refused_before or self.standing is not None
 
 
 GATE_LOOK_S = 60.0
@@ -100,8 +111,11 @@ class Sender:
             self._database, self._fence, [parcel.row for parcel in parcels], self._ledger.timing, self._watchdog
         )
         try:
-            answers = await self._ledger.post([Outgoing(parcel.document, parcel.earlier) for parcel in parcels], permit)
+            outgoing = [Outgoing(parcel.document, parcel.earlier, parcel.standing) for parcel in parcels]
+            answers = await self._ledger.post(outgoing, permit)
         except NotSent as error:
+            if permit.further:
+                return await self._settle(parcels, permit, [Unknown(str(error))] * len(parcels))
             return await self._not_sent(parcels, permit, error)
         except Uncertain as error:
             return await self._settle(parcels, permit, [Unknown(str(error))] * len(parcels))
@@ -110,6 +124,8 @@ class Sender:
                 return await self._settle(parcels, permit, [Unknown(str(error))] * len(parcels))
             return {parcel.name: Failed(error) for parcel in parcels}
         except _NOTHING_WRITTEN as error:
+            if permit.further and not isinstance(error, Rejected):  # at once free again is only what left no trace
+                return await self._settle(parcels, permit, [Unknown(str(error))] * len(parcels))
             return await self._nothing_written(parcels, permit, error)
         finally:
             permit.close()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from typing import Self
 
 from ml_connector.connectors.base import Timing
 from ml_connector.connectors.errors import NotSent
@@ -65,6 +66,10 @@ class StockPermit:
         late_s = time.monotonic() - self._began
         if late_s > self._timing.p_s:
             raise NotSent(f"{late_s:.1f} s have gone since the write was opened, {self._timing.p_s:g} s are allowed")
+
+    def again(self) -> Self:
+        """Levels are one write."""
+        return self
 
     def close(self) -> None:
         if self._watched:

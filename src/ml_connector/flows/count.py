@@ -13,7 +13,7 @@ from ml_connector.domain.codec import document_from_json
 from ml_connector.domain.documents import Document, Kind
 from ml_connector.engine import crash, postings, records
 from ml_connector.engine.apply import Target
-from ml_connector.engine.evidence import blind_count
+from ml_connector.engine.evidence import blind_count, words_of
 from ml_connector.engine.postings import Counted, Posting
 from ml_connector.engine.records import Lane
 from ml_connector.engine.runs import Done, Fail, Outcome, Run
@@ -126,6 +126,10 @@ def _counted(
     stored = mine[0]
     if stored.reversed_by and not ours and document.kind is not Kind.REVERSAL:
         return Counted(posting, 0, f"{stored.number} was reversed in the {document.home} by {stored.reversed_by}")
+    if stored.state in ("unfinished", "awaiting_approval"):
+        return Counted(
+            posting, 0, f"{stored.number} stands in the {document.home} as {words_of(stored.state)}: it is not booked"
+        )
     if document.kind is Kind.CUSTOMER or document.is_update or posting.adopted:
         return Counted(posting, 1)  # what is updated changes by right; what was adopted is taken as it is
     differences = ledger.differences(document, stored)

@@ -147,7 +147,7 @@ async def test_what_an_approval_procedure_catches_is_a_draft_and_no_refusal(conn
     result = await post(connector, invoice())
     assert isinstance(result, Unknown), result
     (stored,) = (await connector.find([Lookup(invoice())]))[invoice().reference]
-    assert (stored.state, stored.number.partition("/")[0]) == ("draft", "Drafts")
+    assert (stored.state, stored.number.partition("/")[0]) == ("awaiting_approval", "Drafts")
     assert "approve" in stored.fields["advice"]
 
 

@@ -288,7 +288,7 @@ def test_a_draft_waits_until_its_document_exists() -> None:
         "U_MLC_REF": "BC-S1-10311-I",
     }  # fmt: skip
     (found,) = drafts_of(INVOICES, [draft])
-    assert (found.number, found.state) == ("Drafts/3", "draft")
+    assert (found.number, found.state) == ("Drafts/3", "awaiting_approval")
     assert "approval" in found.fields["advice"]
     approved = {**draft, "AuthorizationStatus": "dasGenerated"}
     assert drafts_of(INVOICES, [approved], {"BC-S1-10311-I"}) == []

@@ -9,7 +9,10 @@ protocols and implemented in `engine/` on PostgreSQL.
 
 from ml_connector.connectors.base.ledger import (
     ROUNDING,
+    STANDS,
+    DocumentState,
     Earlier,
+    Finishes,
     FreePermit,
     Ledger,
     LedgerAccount,
@@ -71,6 +74,7 @@ from ml_connector.connectors.base.system import (
 
 __all__ = [
     "ROUNDING",
+    "STANDS",
     "Breaker",
     "Call",
     "CallSink",
@@ -79,8 +83,10 @@ __all__ = [
     "Check",
     "Connector",
     "Delivery",
+    "DocumentState",
     "Earlier",
     "Field",
+    "Finishes",
     "FreePermit",
     "KnowsItself",
     "LeasedSession",

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, Self, runtime_checkable
 
-from ml_connector.domain.documents import Document
+from ml_connector.domain.documents import Document, Kind
 from ml_connector.domain.policy import OpenPeriods
 
 
@@ -42,6 +42,11 @@ class Permit(Protocol):
         also before a replay after a renewed session."""
         ...
 
+    def again(self) -> "Permit":
+        """For the next write of the same document, after the one before was answered (create, then release): armed
+        when its own connection stands, and P and H count anew from there. `NotSent` of it says nothing of the first."""
+        ...
+
 
 class FreePermit:
     """For writes that are safe to repeat (absolute values, hooks, sessions): always granted."""
@@ -51,6 +56,9 @@ class FreePermit:
 
     def check(self) -> None:
         return None
+
+    def again(self) -> Self:
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,14 @@ class Lookup:
 
 
 ROUNDING = "rounding"
+
+DocumentState = Literal["posted", "closed", "blocked", "reversed", "unfinished", "awaiting_approval"]
+"""What a stored document is to the books: `posted` stands; `closed` stands, and nothing can be changed any more;
+`blocked`: master data that is there and cannot be used; `unfinished`: made and not booked (draft, on hold, parked);
+`awaiting_approval`: not booked until somebody in the ERP agrees."""
+
+STANDS: frozenset[DocumentState] = frozenset({"posted", "closed", "blocked"})
+"""States of what is in the books; a blocked customer is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +103,8 @@ class StoredDocument:
 
     `lines` are those that the read service has (tax items may carry no account). An itemised document is shown as the
     entry that it makes: its items, freight and charges on their accounts, tax by its code, and the customer's line with
-    the total, so that a tie-out reads every kind of document the same way. `state`: posted, draft, ...; where it is not
-    posted, `fields["advice"]` may say what a person can do.
+    the total, so that a tie-out reads every kind of document the same way. Where `state` is none of those that stand,
+    `fields["advice"]` may say what a person can do.
     """
 
     reference: str
@@ -100,7 +116,7 @@ class StoredDocument:
     reversed_by: str = ""
     reverses: str = ""
     created_by: str = ""
-    state: str = "posted"
+    state: DocumentState = "posted"
     fields: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -114,10 +130,15 @@ class Earlier:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A document to post. `earlier`: by reference, the documents of ours that it reverses, applies to or adjusts."""
+    """A document to post. `earlier`: by reference, the documents of ours that it reverses, applies to or adjusts.
+
+    `standing`: the same document, `unfinished`, as an earlier attempt of ours has left it: it is finished, and nothing
+    is made. Only a ledger that `Finishes` is given one.
+    """
 
     document: Document
     earlier: Mapping[str, Earlier] = field(default_factory=dict[str, Earlier])
+    standing: StoredDocument | None = None
 
     def number_of(self, reference: str) -> str:
         """The target's key of a document that this one names; empty where it is none of ours."""
@@ -201,6 +222,19 @@ class Ledger(Protocol):
     def differences(self, sent: Document, stored: StoredDocument) -> Sequence[str]:
         """In words, where `stored` is not what `sent` says (amounts, accounts, parties). Empty: it is."""
         ...
+
+
+@runtime_checkable
+class Finishes(Protocol):
+    """For ledgers whose documents are made first and booked by a second write (hold and release, draft and post).
+
+    An attempt that ended between the two leaves a document `unfinished`. Once nothing of the attempt can arrive any
+    more, and what stands is what was sent, the next run sends it with `Outgoing.standing`. To finish what is finished
+    must be refused by the system, or change nothing.
+    """
+
+    @property
+    def finishes(self) -> frozenset[Kind]: ...
 
 
 @runtime_checkable

@@ -370,6 +370,9 @@ class _LeasedPermit:
         self._lease.check()
         self._permit.check()
 
+    def again(self) -> Permit:
+        return _LeasedPermit(self._permit.again(), self._lease)
+
 
 def told_of(part: Part) -> Told:
     return part.told

@@ -218,7 +218,7 @@ def drafts_of(
         StoredDocument(
             reference=text_of(row, REFERENCE),
             number=f"{drafts}/{_entry(row)}",
-            state="draft",
+            state="unfinished" if text_of(row, "AuthorizationStatus") == "dasWithout" else "awaiting_approval",
             fields={
                 "number": text_of(row, "DocNum"),
                 "approval": text_of(row, "AuthorizationStatus"),
