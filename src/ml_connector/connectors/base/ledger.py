@@ -71,10 +71,11 @@ class Lookup:
 
 ROUNDING = "rounding"
 
-DocumentState = Literal["posted", "closed", "blocked", "reversed", "unfinished", "awaiting_approval"]
+DocumentState = Literal["posted", "closed", "blocked", "reversed", "unfinished", "awaiting_approval", "made_by_hand"]
 """What a stored document is to the books: `posted` stands; `closed` stands, and nothing can be changed any more;
 `blocked`: master data that is there and cannot be used; `unfinished`: made and not booked (draft, on hold, parked);
-`awaiting_approval`: not booked until somebody in the ERP agrees."""
+`awaiting_approval`: not booked until somebody in the ERP agrees; `made_by_hand`: somebody else's, which a person is
+asked about before it counts as ours."""
 
 STANDS: frozenset[DocumentState] = frozenset({"posted", "closed", "blocked"})
 """States of what is in the books; a blocked customer is there."""

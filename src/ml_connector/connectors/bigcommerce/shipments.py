@@ -250,7 +250,7 @@ def _stored(document: Document, made: StoreShipment) -> StoredDocument:
         reference=document.reference,
         number=made.number,
         created_by=_BY_HAND if by_hand else "",
-        state=_BY_HAND if waits else "posted",
+        state="made_by_hand" if waits else "posted",
         fields=fields | ({"advice": _ADVICE} if waits else {}),
     )
 
