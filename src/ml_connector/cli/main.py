@@ -39,6 +39,7 @@ COMMANDS: dict[str, Command] = {
     "reconcile": Command("reconcile", "Compare store, our postings and the ERP: completeness and sums, day by day."),
     "audit": Command("audit", "Search every call and change of state; verify that nothing was altered.", group=True),
     "alerts": Command("alerts", "What is wrong, who is told of it, and whether the channels work.", group=True),
+    "user": Command("user", "Who may sign in, with which role; tokens for programs.", group=True),
     "config": Command("config", "Show, check, apply and export the configuration.", group=True),
     "sandbox": Command("sandbox", "Serve stand-ins of the systems for a trial.", passes_through=True),
     "migrate": Command("migrate", "Bring the database up to this version."),

@@ -18,6 +18,7 @@ from ml_connector.cli.settling import user
 from ml_connector.config.problems import ConfigError
 from ml_connector.connectors.errors import ConnectorError, Unreachable
 from ml_connector.connectors.systems import UnknownSystem
+from ml_connector.engine.access.values import AccessRefused
 from ml_connector.engine.actor import acting
 from ml_connector.engine.database import is_outage
 from ml_connector.engine.embedded import EmbeddedError
@@ -60,6 +61,8 @@ def explain(error: BaseException) -> tuple[str, Exit] | None:
         return str(error), error.status
     if isinstance(error, ConnectorError):
         return str(error), Exit.UNREACHABLE if isinstance(error, Unreachable) else Exit.FOUND
+    if isinstance(error, AccessRefused):
+        return str(error), Exit.USAGE
     if isinstance(error, ConfigError):
         return str(error), Exit.USAGE
     if isinstance(error, UnknownName | UnknownSystem | VaultError):

@@ -1,7 +1,8 @@
 """Who does it: the person, token, command or worker in whose name something happens.
 
 Whoever lets a person in (a request, a command) sets the actor; audit entries carry it as `who`. The value is
-`user:NAME`, `token:NAME`, `cli:NAME` (of the account on that machine) or `worker` for what nobody asked for just now.
+`user:NAME`, `token:NAME`, `cli:NAME` (of the account on that machine), `worker` for what nobody asked for just now, or
+`nobody` for who was not let in.
 """
 
 from collections.abc import Generator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 WORKER = "worker"
+NOBODY = "nobody"
 
 actor: ContextVar[str] = ContextVar("actor", default=WORKER)
 

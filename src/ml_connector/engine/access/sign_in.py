@@ -7,7 +7,7 @@ from ml_connector.engine.access.passwords import Passwords
 from ml_connector.engine.access.sessions import open_session
 from ml_connector.engine.access.users import User, record
 from ml_connector.engine.access.values import Locked, TooMany, Wrong
-from ml_connector.engine.actor import acting
+from ml_connector.engine.actor import NOBODY, acting
 from ml_connector.engine.database import Database
 from ml_connector.engine.vault import Vault
 
@@ -66,8 +66,9 @@ async def _note_wrong(db: Database, user: User | None, standing: attempts.Standi
     if standing.within or standing.tries > _RECORDED:
         return
     locked = standing.locked_until
-    async with db.transaction() as sql:
-        facts = {"user": user.name if user else None, "address": browser.address, "tries": standing.tries}
-        if locked is not None:
-            facts["locked_until"] = locked.isoformat()
-        await record(sql, "locked" if locked else "sign_in_refused", **facts)
+    facts = {"user": user.name if user else None, "address": browser.address, "tries": standing.tries}
+    if locked is not None:
+        facts["locked_until"] = locked.isoformat()
+    with acting(NOBODY):
+        async with db.transaction() as sql:
+            await record(sql, "locked" if locked else "sign_in_refused", **facts)

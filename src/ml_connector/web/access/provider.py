@@ -4,11 +4,13 @@ OpenID Connect Core 1.0, the authorization code flow with PKCE. Addresses are ch
 after name resolution, never a metadata service, no redirect followed.
 """
 
+import base64
 import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 from authlib.common.urls import add_params_to_uri  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
@@ -78,10 +80,12 @@ class Provider:
             "code_verifier": flow.verifier,
         }
         basic = "client_secret_basic" in offered.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
-        auth = aiohttp.BasicAuth(self.settings.client_id, self.settings.secret) if basic else None
-        if not basic:
+        headers: dict[str, str] = {}
+        if basic:
+            headers["Authorization"] = _basic(self.settings.client_id, self.settings.secret)
+        else:
             form |= {"client_id": self.settings.client_id, "client_secret": self.settings.secret}
-        answer = await self._call(offered["token_endpoint"], form, auth)
+        answer = await self._call(offered["token_endpoint"], form, headers)
         token = answer.get("id_token")
         if not isinstance(token, str):
             raise NotProven("the provider's answer to the code holds no ID token")
@@ -151,7 +155,7 @@ class Provider:
         return url
 
     async def _call(
-        self, url: str, form: Mapping[str, str] | None = None, auth: aiohttp.BasicAuth | None = None
+        self, url: str, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
     ) -> Mapping[str, Any]:
         """The JSON object at `url`. Raises `NotProven`."""
         self._check(url)
@@ -161,8 +165,8 @@ class Provider:
             async with (
                 aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as client,
                 client.request(
-                    "GET" if form is None else "POST", url, data=form, auth=auth, allow_redirects=False,
-                    headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+                    "GET" if form is None else "POST", url, data=form, allow_redirects=False,
+                    headers={"Accept": "application/json", "Accept-Encoding": "identity", **(headers or {})},
                 ) as answer,
             ):  # fmt: skip
                 body = await _at_most(answer.content, LARGEST)
@@ -177,6 +181,12 @@ class Provider:
             words = str(told.get("error", ""))[:100] if isinstance(told, dict) else ""  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
             raise NotProven(f"{url} answered {status} {words}".rstrip())
         return told  # pyright: ignore[reportUnknownVariableType]
+
+
+def _basic(client_id: str, secret: str) -> str:
+    """Both are encoded as in a form first (RFC 6749, 2.3.1)."""
+    pair = f"{quote(client_id, safe='')}:{quote(secret, safe='')}"
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
 
 def _challenge(verifier: str) -> str:
