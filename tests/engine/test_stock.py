@@ -13,7 +13,7 @@ from ml_connector.engine import records, stock, stock_status
 from ml_connector.engine.database import Database
 from ml_connector.engine.postings import Fence
 from ml_connector.engine.records import Lane
-from ml_connector.engine.stock import Noted, Reserved, Taken
+from ml_connector.engine.stock import Asked, Noted, Reserved, Taken
 from ml_connector.engine.stock_permit import StockPermit
 from ml_connector.engine.watchdog import Watchdog
 
@@ -126,7 +126,7 @@ async def taken(database: Database, order: str, *, at_s: int = 0, created: datet
 async def reserved(database: Database, sku: str, counted_before: datetime | None = None) -> Reserved:
     async with database.connect() as connection:
         before = counted_before or await stock.now(connection)
-        return (await stock.reserved(connection, 1, {sku: before})).get(sku, Reserved())
+        return (await stock.reserved(connection, 1, {sku: Asked(sku, (sku,), before)})).get(sku, Reserved())
 
 
 async def posted(database: Database, order: str, kind: str, at: datetime, state: str = "posted") -> None:

@@ -155,6 +155,6 @@ def test_where_our_document_takes_the_goods_out_a_shipment_changes_nothing() -> 
 
 def test_skus_of_one_item_are_known_to_each_other() -> None:
     mapping = Mapping(items={"A": "X", "B": "X", "X": "Z", "": "MISC"}, items_match="sku")
-    assert skus_beside(["A", "Y"], mapping) == {"A": {"A", "B"}, "Y": {"Y"}}
-    assert skus_beside(["X", "Z"], mapping) == {"X": {"X", "Z"}, "Z": {"X", "Z"}}
-    assert skus_beside(["A", "Y"], replace(mapping, items_match="")) == {"A": {"A", "B"}}
+    assert skus_beside(["A", "Y"], mapping) == {"A": ("X", {"A", "B"}), "Y": ("Y", {"Y"})}
+    assert skus_beside(["X", "Z"], mapping) == {"X": ("Z", {"X", "Z"}), "Z": ("Z", {"X", "Z"})}
+    assert skus_beside(["A", "Y"], replace(mapping, items_match="")) == {"A": ("X", {"A", "B"})}

@@ -1,5 +1,6 @@
 """What is sold stays sold, whoever knows of it: other SKUs of the item, orders of before, a recount."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -109,3 +110,51 @@ async def test_a_scan_knows_the_skus_that_are_spelled_otherwise(database: Databa
     await desk.do("UPDATE records SET done_seq = seq")
     await room.runs(StockPollFlow(room), "-")
     assert "lamp-x" in await marked(desk)
+
+
+POSTED = """
+INSERT INTO postings
+  (integration, reference, connection, flow, record_key, kind, state, fingerprint, content, posted_at)
+VALUES (1, 'BC-S1-{order}-I', 2, 'orders', '{order}', 'sales_invoice', 'checked', '', '{content}',
+        statement_timestamp() - interval '{ago}')
+"""
+
+
+async def invoiced(desk: Desk, order: int, ago: str = "1 minute", **pieces: int) -> None:
+    """The order was posted as it was then."""
+    lines = [{"itemised": {"item": item, "quantity": str(count)}} for item, count in pieces.items()]
+    content = json.dumps({"lines": [*lines, {"itemised": None}]})
+    await desk.do(POSTED.format(order=order, content=content, ago=ago))
+
+
+async def test_what_an_edit_adds_to_a_posted_order_is_not_offered_again(database: Database) -> None:
+    """The invoice took three out of the ERP's stock; the order was edited to five since, and waits for a person."""
+    desk, shop = desk_of(database, A=7), Shelves(A=10)
+    room = StockRoom(desk, shop)
+    shop.sell(101, A=5)
+    await invoiced(desk, 101, A=3)
+    await room.runs(StockFlow(room), "A")
+    assert shop.on_hand == {"A": 5}
+    await desk.do("UPDATE postings SET content = jsonb_set(content, '{lines,0,itemised,quantity}', '\"6\"')")
+    await room.runs(StockFlow(room), "A")
+    assert shop.on_hand == {"A": 7}, "less than what is posted takes nothing more"
+
+
+async def test_notes_of_orders_that_are_in_the_books_do_not_pile_up(database: Database) -> None:
+    """A SKU that sells every day must not be planned slower every day."""
+    desk, shop = desk_of(database, A=10), Shelves(A=20)
+    room = StockRoom(desk, shop)
+    for order in (101, 102, 103, 104):
+        shop.sell(order, A=1)
+        await desk.do(
+            "INSERT INTO records (integration, flow, key, status, seq, done_seq)"
+            f" VALUES (1, 'orders', '{order}', 'synced', 1, 1)"
+        )
+    await room.runs(StockRecountFlow(room), "-")
+    await invoiced(desk, 101, "2 days", A=1)
+    await invoiced(desk, 102, "1 hour", A=1)
+    await invoiced(desk, 103, "2 days", A=1)
+    await desk.do("UPDATE records SET status = 'held' WHERE key = '103'")
+    await room.runs(StockRecountFlow(room), "-")
+    rows = await desk.all("SELECT DISTINCT order_key FROM stock_reserved ORDER BY 1")
+    assert [row.order_key for row in rows] == ["102", "103", "104"]

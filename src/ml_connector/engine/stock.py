@@ -189,22 +189,32 @@ class Reserved:
     unsure: bool = False
 
 
-async def reserved(
-    connection: AsyncConnection, integration: int, counted_before: Mapping[str, datetime]
-) -> dict[str, Reserved]:
-    """By SKU, what orders have taken and the ERP did not show when its figure was read: their document is not posted,
-    or was not yet. `counted_before`: SKU -> when that read began, less the ERP's lag. SKUs without are absent."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Of a SKU: its item, every SKU that shows the item, and when the read of its figure began, less the ERP's lag."""
+
+    item: str
+    skus: Collection[str]
+    counted_before: datetime
+
+
+async def reserved(connection: AsyncConnection, integration: int, asked: Mapping[str, Asked]) -> dict[str, Reserved]:
+    """By SKU, what orders have taken of its item and the ERP did not show when its figure was read: their document is
+    not posted, was not yet, or says less. SKUs without are absent."""
+    rows = [(key, sku, each.item, each.counted_before) for key, each in asked.items() for sku in each.skus]
     parameters = {
         "integration": integration,
-        "skus": list(counted_before),
-        "counted_before": list(counted_before.values()),
+        "keys": [key for key, _, _, _ in rows],
+        "skus": [sku for _, sku, _, _ in rows],
+        "items": [item for _, _, item, _ in rows],
+        "counted_before": [at for _, _, _, at in rows],
     }
-    rows = await connection.execute(sql.RESERVED, parameters)
-    return {row.sku: Reserved(int(row.quantity), row.unsure) for row in rows}
+    found = await connection.execute(sql.RESERVED, parameters)
+    return {row.sku: Reserved(int(row.quantity), row.unsure) for row in found if row.quantity or row.unsure}
 
 
 async def forget_orders(connection: AsyncConnection, integration: int) -> None:
-    """Orders that hold nothing any more, for a month."""
+    """Orders that hold nothing any more, for a month, and those that are in the books, for a day."""
     await connection.execute(sql.FORGET_ORDERS, {"integration": integration})
 
 

@@ -106,24 +106,41 @@ SELECT sku, bool_or(look) AS look FROM (
  GROUP BY sku ORDER BY sku
 """)
 
+# Documents of an order that stand, or may: another one is no document of ours, or one that we have undone.
+_LIVE = f"""
+  FROM postings p
+ WHERE p.integration = :integration AND p.flow = 'orders' AND p.record_key = o.order_key AND p.kind IN ({LIVE_KINDS})
+   AND NOT EXISTS (SELECT 1 FROM postings v
+                    WHERE v.integration = p.integration AND v.reverses_reference = p.reference
+                      AND v.reverses_generation = p.generation AND v.state IN ('posted', 'checked'))"""  # noqa: S608
+
 # An order that is left out by a rule will never be posted: the ERP got it in another way, or never will. One whose
 # document is on its way, or of unknown outcome, may be in the figure already: it is taken off, and looked at again.
+# Of one that is in the figure, what an edit has added since is not.
 RESERVED = text(f"""
-SELECT r.sku, sum(r.quantity) AS quantity, coalesce(bool_or(p.unsure), false) AS unsure
-  FROM unnest(CAST(:skus AS text[]), CAST(:counted_before AS timestamptz[])) AS n(sku, counted_before)
-  JOIN stock_reserved r ON r.integration = :integration AND r.sku = n.sku AND r.quantity > 0
-  LEFT JOIN records o ON o.integration = r.integration AND o.flow = 'orders' AND o.key = r.order_key
+WITH n AS MATERIALIZED (
+  SELECT * FROM unnest(CAST(:keys AS text[]), CAST(:skus AS text[]), CAST(:items AS text[]),
+                       CAST(:counted_before AS timestamptz[])) AS n(key, sku, item, counted_before)),
+o AS MATERIALIZED (
+  SELECT n.key, n.item, n.counted_before, r.order_key, sum(r.quantity) AS quantity
+    FROM n JOIN stock_reserved r ON r.integration = :integration AND r.sku = n.sku AND r.quantity > 0
+   GROUP BY n.key, n.item, n.counted_before, r.order_key)
+SELECT o.key AS sku, coalesce(bool_or(d.is_there AND NOT d.counted), false) AS unsure,
+       sum(CASE WHEN d.counted THEN greatest(0, o.quantity - coalesce(d.booked, o.quantity)) ELSE o.quantity END)::int
+         AS quantity
+  FROM o
+  LEFT JOIN records w ON w.integration = :integration AND w.flow = 'orders' AND w.key = o.order_key
   LEFT JOIN LATERAL (
-    SELECT true AS unsure, bool_or(p.state IN ('posted', 'checked') AND p.posted_at < n.counted_before) AS counted
-      FROM postings p
-     WHERE p.integration = r.integration AND p.flow = 'orders' AND p.record_key = r.order_key
-       AND p.kind IN ({LIVE_KINDS}) AND p.state IN ('posted', 'checked', 'sending', 'uncertain')
-       AND NOT EXISTS (SELECT 1 FROM postings v
-                        WHERE v.integration = p.integration AND v.reverses_reference = p.reference
-                          AND v.reverses_generation = p.generation AND v.state IN ('posted', 'checked'))
-    HAVING count(*) > 0) p ON true
- WHERE o.status IS DISTINCT FROM 'excluded' AND NOT coalesce(p.counted, false)
- GROUP BY r.sku
+    SELECT true AS is_there, sum(x.booked) AS booked,
+           coalesce(bool_or(x.state IN ('posted', 'checked') AND x.posted_at < o.counted_before), false) AS counted
+      FROM (SELECT p.state, p.posted_at,
+                   (SELECT sum((l -> 'itemised' ->> 'quantity')::numeric)
+                      FROM jsonb_array_elements(p.content -> 'lines') l
+                     WHERE l -> 'itemised' ->> 'item' = o.item) AS booked {_LIVE}
+               AND p.state IN ('posted', 'checked', 'sending', 'uncertain')) x
+    HAVING count(*) > 0) d ON true
+ WHERE w.status IS DISTINCT FROM 'excluded'
+ GROUP BY o.key
 """)  # noqa: S608 - constants of this module
 
 # What is synced is in the books, or has nothing to be there.
@@ -136,12 +153,19 @@ SELECT key FROM records WHERE integration = :integration AND flow = 'orders' AND
    AND key = ANY(CAST(:orders AS text[]))
 """)
 
-FORGET_ORDERS = text("""
-DELETE FROM stock_reserved r
- WHERE integration = :integration AND stamp < statement_timestamp() - interval '30 days'
-   AND NOT EXISTS (SELECT 1 FROM stock_reserved o WHERE o.integration = r.integration
-                      AND o.order_key = r.order_key AND o.quantity > 0)
-""")
+# Those that hold nothing any more; and those that are in the books as they are, or a SKU that sells well would be
+# planned ever more slowly. One that changes is read, and noted, again.
+FORGET_ORDERS = text(f"""
+DELETE FROM stock_reserved o
+ WHERE o.integration = :integration AND (
+       o.stamp < statement_timestamp() - interval '30 days'
+       AND NOT EXISTS (SELECT 1 FROM stock_reserved r WHERE r.integration = o.integration
+                          AND r.order_key = o.order_key AND r.quantity > 0)
+    OR EXISTS (SELECT 1 FROM records w WHERE w.integration = o.integration AND w.flow = 'orders'
+                  AND w.key = o.order_key AND w.status = 'synced' AND w.done_seq >= w.seq)
+       AND EXISTS (SELECT 1 {_LIVE} AND p.state IN ('posted', 'checked')
+                      AND p.posted_at < statement_timestamp() - interval '1 day'))
+""")  # noqa: S608 - constants of this module
 
 NEWS = text("""
 SELECT n.item FROM unnest(CAST(:items AS text[]), CAST(:digests AS text[])) AS n(item, digest)

@@ -9,7 +9,7 @@ from ml_connector.domain.orders import OrderSnapshot
 from ml_connector.engine import records, stock, watermarks
 from ml_connector.engine.records import Lane
 from ml_connector.engine.runs import Run, fence
-from ml_connector.engine.stock import Reserved, Taken
+from ml_connector.engine.stock import Asked, Reserved, Taken
 from ml_connector.flows.batches import each_by_itself
 from ml_connector.flows.context import Context
 from ml_connector.planning.stock import open_quantities, skus_beside
@@ -43,8 +43,8 @@ async def note_orders(context: Context, run: Run, snapshots: Mapping[str, OrderS
             await fence(connection, run.fence)
             told = await stock.reserve(connection, run.integration, part)
             skus = {sku for sku, look in told.items() if look}
-            known = beside if told.keys() <= beside.keys() else skus_beside(told, context.mapping)
-            skus |= {other for sku in told for other in known.get(sku, ()) if other != sku}
+            known = skus_beside(told, context.mapping)
+            skus |= {other for sku in told if sku in known for other in known[sku][1] if other != sku}
             await records.mark(connection, run.integration, STOCK, sorted(skus))
         again += len(skus)
     if again:
@@ -56,23 +56,17 @@ async def reserved(context: Context, run: Run, counted_before: Mapping[str, date
     """By SKU, what orders have taken of its item, under this or another SKU, and the figure does not show that was
     counted before then. SKUs without are absent."""
     beside = skus_beside(counted_before, context.mapping)
-    asked = {other: at for sku, at in counted_before.items() for other in beside.get(sku, (sku,))}
+    asked = {sku: Asked(*beside[sku], at) for sku, at in counted_before.items() if sku in beside}
     async with context.database.connect() as connection:
-        taken = await stock.reserved(connection, run.integration, asked)
-    found: dict[str, Reserved] = {}
-    for sku in counted_before:
-        parts = [taken[other] for other in beside.get(sku, (sku,)) if other in taken]
-        if parts:
-            found[sku] = Reserved(sum(part.quantity for part in parts), any(part.unsure for part in parts))
-    return found
+        return await stock.reserved(connection, run.integration, asked)
 
 
-def _parts(taken: Sequence[Taken], beside: Mapping[str, Collection[str]]) -> Iterator[list[Taken]]:
+def _parts(taken: Sequence[Taken], beside: Mapping[str, tuple[str, Collection[str]]]) -> Iterator[list[Taken]]:
     """As few parts as the number of marks in a transaction allows: an edit marks what an order had and what it has."""
     part: list[Taken] = []
     count = 0
     for each in taken:
-        marks = sum(len(beside.get(sku, (sku,))) for sku in each.by_sku)
+        marks = sum(len(beside[sku][1]) if sku in beside else 1 for sku in each.by_sku)
         if part and count + marks > records.MARK_AT_ONCE // 2:
             yield part
             part, count = [], 0

@@ -79,14 +79,14 @@ def other_spellings(skus: Iterable[str], mapping: Tables) -> dict[str, frozenset
     return {item: frozenset(named) for item, named in found.items()}
 
 
-def skus_beside(skus: Iterable[str], mapping: Tables) -> dict[str, frozenset[str]]:
-    """Each of these SKUs, with every SKU that shows the same item, itself among them."""
+def skus_beside(skus: Iterable[str], mapping: Tables) -> dict[str, tuple[str, frozenset[str]]]:
+    """Each of these SKUs that has an item, with it and every SKU that shows it, itself among them."""
     items: dict[str, str] = {}
     for sku in skus:
         with suppress(Unmapped):
             items[sku] = item_of(sku, mapping)
     others = SkusOfItems(mapping, frozenset(items.values()))
-    return {sku: frozenset({sku, *others.of(item)}) for sku, item in items.items()}
+    return {sku: (item, frozenset({sku, *others.of(item)})) for sku, item in items.items()}
 
 
 def location_of(warehouse: str, mapping: Tables) -> int | None:
