@@ -23,6 +23,21 @@ async def test_json_keeps_decimals():
         assert server.heads[0].startswith(b"GET /?$filter=A%20eq%20'x%20y%26z' HTTP/1.1")
 
 
+async def test_the_connector_says_what_is_a_failure_of_the_system():
+    """Some answer 500 for a document that they refuse: a hundred bad documents must not close the lanes."""
+    refused, broken = http("500 Refused", b'{"business": true}'), http("500 Broken", b"<html>")
+    for failing, failures in ((None, 2), (lambda response: b"business" not in response.body, 1)):
+        async with raw_server(refused, broken) as server:
+            services = LocalServices()
+            more = {"failing": failing} if failing else {}
+            http_session = HttpSession(server.url, services=services, sandbox=True, system="test", **more)
+            await http_session.read("GET", "/")
+            await http_session.read("GET", "/")
+            await http_session.close()
+            assert len(services.counting_breaker.failures) == failures
+            assert services.counting_breaker.successes == 2 - failures
+
+
 async def test_connections_are_kept():
     async with raw_server(http("200 OK")) as server:
         http_session = session(server, LocalServices())

@@ -3,6 +3,8 @@
 import asyncio
 import signal
 import time
+from dataclasses import dataclass
+from typing import cast
 
 import pytest
 from sqlalchemy import event, text
@@ -11,6 +13,9 @@ from ml_connector.connectors.base import Quota
 from ml_connector.connectors.errors import Throttled
 from ml_connector.engine.database import Database
 from ml_connector.engine.limiter import PostgresLimiter
+from ml_connector.engine.master_keys import MasterKey, MasterKeys
+from ml_connector.engine.services import Shared, limits_of
+from ml_connector.engine.vault import Vault
 from tests.engine_services.conftest import CallCounter, Spawn, eventually, scalar
 
 
@@ -301,3 +306,26 @@ async def test_a_database_that_fails_is_told_to_the_caller_and_works_again_after
     async with asyncio.timeout(5), limiter.slot():
         pass
     await limiter.close()
+
+
+@dataclass(frozen=True)
+class _Known:
+    concurrency: int | None = None
+    id: int = 1
+    name: str = "erp"
+    system: str = "next"
+
+
+@dataclass(frozen=True)
+class _Declared:
+    concurrency: int | None = 3
+    calls_per_minute: int | None = 50
+
+
+async def test_a_connection_has_the_limits_that_its_system_declares(database: Database) -> None:
+    shared = Shared(database, Vault(database, MasterKeys([MasterKey.new()])), limits=lambda system: _Declared())
+    limiter = cast("PostgresLimiter", shared.services_for(_Known()).limiter)
+    assert (limiter.places, limiter.pace.per_minute) == (3, 50)
+    assert cast("PostgresLimiter", shared.services_for(_Known(concurrency=2)).limiter).places == 2
+    await shared.close()
+    assert limits_of("nobody has it").calls_per_minute is None

@@ -70,6 +70,21 @@ def test_a_part_of_the_places_is_a_part_of_the_quota() -> None:
     assert half.delay("orders", 0.0) == pytest.approx(2 * whole.delay("orders", 0.0))
 
 
+@given(st.integers(1, 1500), st.sampled_from([1.0, 0.5, 0.1]))
+def test_no_minute_has_more_calls_than_the_system_takes(per_minute: int, share: float) -> None:
+    pace = Pace()
+    pace.per_minute, pace.share = per_minute, share
+    now, starts = 0.0, list[float]()
+    for _ in range(min(2 * per_minute, 300)):
+        now += pace.delay("orders", now)
+        pace.started(now)
+        starts.append(now)
+    allowed = max(1, int(per_minute * share))
+    assert starts[min(allowed, len(starts)) - 1] <= 60, "the share of a minute is there to be used"
+    for number, start in enumerate(starts):
+        assert sum(start <= later < start + 59.999 for later in starts[number:]) <= allowed
+
+
 def test_a_pause_holds_everybody() -> None:
     pace = Pace()
     pace.pause(5.0)

@@ -13,7 +13,7 @@ import asyncio
 import contextvars
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
@@ -41,8 +41,15 @@ _AIOHTTP_REPEATS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"
 __all__ = ["HttpSession", "Params", "Response", "Timeouts", "TlsSettings", "encode_query"]
 
 
+def failing_by_status(response: Response) -> bool:
+    return response.status >= 500
+
+
 class HttpSession:
-    """Calls to one system. `system` names it in errors; `secrets` are masked in everything that is kept."""
+    """Calls to one system. `system` names it in errors; `secrets` are masked in everything that is kept.
+
+    `failing`: which answers are failures of the system, for the breaker; some send 500 where they refuse a document.
+    """
 
     def __init__(
         self,
@@ -56,6 +63,7 @@ class HttpSession:
         system: str = "",
         secrets: Sequence[str] = (),
         allow_private: bool = False,
+        failing: Callable[[Response], bool] = failing_by_status,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._services = services
@@ -63,6 +71,7 @@ class HttpSession:
         self._tls = tls
         self._proxy = proxy or None
         self._system = system
+        self._failing = failing
         self._redactor = Redactor(secrets)
         proxy_host = urlsplit(proxy).hostname if proxy else None
         if proxy and (proxy_password := urlsplit(proxy).password):
@@ -342,7 +351,7 @@ class HttpSession:
         return self._redactor.text(f"{host}: {error or type(error).__name__}")
 
     async def _feed_breaker(self, response: Response) -> None:
-        if response.status >= 500:
+        if self._failing(response):
             await self._services.breaker.failure(
                 Transient(f"answered {response.status}", system=self._system, status=response.status)
             )

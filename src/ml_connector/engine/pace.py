@@ -1,8 +1,9 @@
 """How fast one connection may be called: the arithmetic, without clock, database or waiting.
 
-Three brakes, the strongest counts. A pause, because the system asked for one. The quota, from the system's own
+Four brakes, the strongest counts. A pause, because the system asked for one. The quota, from the system's own
 figures: as it runs low the calls are spread over the time until it is renewed, catalogue before orders, and a part of
-it is kept for orders. A rate, halved by every throttle that came without figures and growing slowly since.
+it is kept for orders. A rate, halved by every throttle that came without figures and growing slowly since. A ceiling
+of calls in a minute, where the system has one that it does not tell.
 
 Times are seconds of any clock that does not step.
 """
@@ -21,6 +22,7 @@ RATE_MIN = 0.1
 _WINDOW_S = 10.0
 _SAME_WINDOW_S = 0.5
 _FORGET = 4.0
+_REMEMBERED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,11 @@ class Pace:
         self.share = 1.0
         self.paused_until = float("-inf")
         self.rate: Rate | None = None
+        self.per_minute: int | None = None
         self.quota: Quota | None = None
         self._left = 0
         self._reset_at = float("-inf")
-        self._starts: deque[float] = deque(maxlen=1000)
+        self._starts: deque[float] = deque(maxlen=_REMEMBERED)
 
     # ------------------------------------------------------------------ what happens
 
@@ -88,7 +91,9 @@ class Pace:
 
     def delay(self, priority: Priority, now: float) -> float:
         """Seconds until a call of that priority may start; 0: now."""
-        at = max(self.paused_until, self._rate_allows(now), self._quota_allows(priority, now))
+        at = max(
+            self.paused_until, self._rate_allows(now), self._ceiling_allows(now), self._quota_allows(priority, now)
+        )
         return max(0.0, at - now)
 
     def speed(self, now: float) -> float:
@@ -112,6 +117,15 @@ class Pace:
         if self.rate is not None and self.rate.over(now):
             self.rate = None
         return now if self.rate is None else self._last + 1 / (self.rate.now(now) * self.share)
+
+    def _ceiling_allows(self, now: float) -> float:
+        """Never more than this process's share of the declared limit within any minute."""
+        if self.per_minute is None:
+            return now
+        calls = max(1, int(self.per_minute * self.share))
+        if calls > _REMEMBERED:
+            return self._last + 60 / calls
+        return self._starts[-calls] + 60 if len(self._starts) >= calls else now
 
     def _quota_allows(self, priority: Priority, now: float) -> float:
         if self.quota is None or now >= self._reset_at:

@@ -1,9 +1,11 @@
 """What connectors share with other processes, put together: `Shared` once per process, `Services` per connection."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from ml_connector.connectors.base import Call, Services, Trace
+from ml_connector.connectors.systems import UnknownSystem, find_system
 from ml_connector.engine import crash
 from ml_connector.engine.audit import Audit
 from ml_connector.engine.breaker import Breakers, Side, both_sides
@@ -35,6 +37,30 @@ class Known(Protocol):
     def concurrency(self) -> int | None: ...
 
 
+class Limits(Protocol):
+    """What a system declares of itself (`System` is one)."""
+
+    @property
+    def concurrency(self) -> int | None: ...
+
+    @property
+    def calls_per_minute(self) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Unlimited:
+    concurrency: int | None = None
+    calls_per_minute: int | None = None
+
+
+def limits_of(system: str) -> Limits:
+    """As the system declares them."""
+    try:
+        return find_system(system)
+    except UnknownSystem:
+        return _Unlimited()
+
+
 async def _crash_points(point: str) -> None:
     await crash.point(point)
 
@@ -55,7 +81,8 @@ class _Calls:
 class Shared:
     """The services of one process. `close` at its end writes the last audit entries and gives leases back.
 
-    `sides`: which connections a flow needs, for `breakers.may_claim`, which is the worker's lane gate.
+    `sides`: which connections a flow needs, for `breakers.may_claim`, which is the worker's lane gate. `limits`: by the
+    name of a system, what it takes.
     """
 
     def __init__(
@@ -66,23 +93,27 @@ class Shared:
         audit: Audit | None = None,
         metrics: Metrics | None = None,
         sides: Callable[[str], frozenset[Side]] = both_sides,
+        limits: Callable[[str], Limits] = limits_of,
     ) -> None:
         self.db = db
         self.vault = vault
         self.audit = audit or Audit(db, secrets=vault.secrets)
         self.metrics = metrics or process_metrics
         self.breakers = Breakers(db, sides=sides)
+        self._limits_of = limits
         self._limiters: dict[int, PostgresLimiter] = {}
         self._tokens: dict[int, PostgresTokens] = {}
         self._sessions: dict[int, PostgresSessions] = {}
 
     def services_for(self, connection: Known, *, trace: Trace = _crash_points) -> Services:
         """The services of a connection; asked again (its settings changed), the same limiter, tokens and sessions."""
-        places = connection.concurrency or CONCURRENCY
+        limits = self._limits_of(connection.system)
+        places = connection.concurrency or limits.concurrency or CONCURRENCY
         limiter = self._limiters.get(connection.id)
         if limiter is None:
             limiter = self._limiters[connection.id] = PostgresLimiter(self.db, connection.id, places)
         limiter.places = places
+        limiter.pace.per_minute = limits.calls_per_minute
         tokens = self._tokens.get(connection.id)
         if tokens is None:
             tokens = self._tokens[connection.id] = PostgresTokens(self.db, self.vault, connection.id, trace=trace)

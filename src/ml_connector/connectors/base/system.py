@@ -109,6 +109,8 @@ class System:
 
     `kinds`: the documents that a connection with these settings can post. What a policy asks for beside them is said
     when the configuration is read, and an order that would need it is held before anything of it is sent.
+    `concurrency`, `calls_per_minute`: what the system takes at most from one connection, over all our processes, where
+    it tells no quota by itself; a connection may be configured to less at once, or more.
     """
 
     name: str
@@ -119,3 +121,5 @@ class System:
     style: Literal["journal", "sales", ""] = ""
     reference_form: Literal["short", "long", ""] = ""
     kinds: Callable[[Mapping[str, object]], frozenset[Kind]] = _no_kinds
+    concurrency: int | None = None
+    calls_per_minute: int | None = None
