@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from ml_connector.connectors.base import Change, ChangePage, Connector, Permit, Timing
+from ml_connector.connectors.errors import Rejected
 from ml_connector.domain.orders import OrderSnapshot
 from ml_connector.domain.stock import ItemStock, Level, StoreLocation, StoreStock, WarehouseStock
 from ml_connector.engine.registry import Connection
@@ -26,6 +27,7 @@ class Shelves(Shop):
         super().__init__()
         self.on_hand = on_hand
         self.written: list[dict[str, int]] = []
+        self.calls = 0
         self.before_reading: list[Any] = []
         self.stock_timing = Timing(p_s=10, t_s=1, l_s=0, v_s=0, s_s=0)
         self.stock_write_size = 2000
@@ -67,6 +69,9 @@ class Shelves(Shop):
     async def set_quantities(self, levels: Sequence[Level], permit: Permit, *, reason: str) -> None:
         await permit.arm()
         permit.check()
+        self.calls += 1
+        if any(level.location != 1 for level in levels):
+            raise Rejected("there is no such location")
         assert all(0 <= level.quantity <= MOST for level in levels)
         self.on_hand |= {level.sku: level.quantity for level in levels}
         self.written.append({level.sku: level.quantity for level in levels})
@@ -100,6 +105,7 @@ class StockRoom(Room):
         self.watchdog = desk.watchdog
         self.flows: dict[str, Any] = dict(FLOWS)
         self.system, self.items = system, items
+        self.warehouses = {"01": 1}
 
     async def context(self, integration_id: int, epoch: int | None) -> Context:
         context = await super().context(integration_id, epoch)
@@ -108,7 +114,7 @@ class StockRoom(Room):
             integration=replace(context.integration, content={"flows": self.flows}),
             erp=Connection(ERP, "ledger", self.system, True, 0),
             store_connector=cast("Connector", self._shop),
-            mapping=a_mapping(items=self.items, items_match="sku", warehouses={"01": 1}),
+            mapping=a_mapping(items=self.items, items_match="sku", warehouses=self.warehouses),
             policy=a_policy(),
         )
 

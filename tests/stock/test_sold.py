@@ -7,6 +7,7 @@ import pytest
 
 from ml_connector.engine import watermarks
 from ml_connector.engine.database import Database
+from ml_connector.engine.runs import Hold
 from ml_connector.flows.orders import OrdersFlow
 from ml_connector.flows.stock import StockFlow
 from ml_connector.flows.stock_poll import StockPollFlow
@@ -158,3 +159,18 @@ async def test_notes_of_orders_that_are_in_the_books_do_not_pile_up(database: Da
     await room.runs(StockRecountFlow(room), "-")
     rows = await desk.all("SELECT DISTINCT order_key FROM stock_reserved ORDER BY 1")
     assert [row.order_key for row in rows] == ["102", "103", "104"]
+
+
+async def test_a_location_that_the_store_does_not_have_costs_no_call_for_each_sku(database: Database) -> None:
+    """Refused together, they would be tried in halves down to each alone, and each be held for a riddle."""
+    skus = {f"S{number}": 5 for number in range(40)}
+    desk, shop = desk_of(database, **skus), Shelves(**dict.fromkeys(skus, 1))
+    room = StockRoom(desk, shop)
+    room.warehouses = {"01": 9}
+    run = await desk.claim(*skus, flow="stock")
+    outcomes = await StockFlow(room).run(run)
+    assert shop.calls == 0
+    [hold] = {(each.kind, each.key, each.message) for each in outcomes.values() if isinstance(each, Hold)}
+    assert hold[:2] == ("unmapped", "warehouses|9")
+    assert "the store has no location 9" in hold[2]
+    assert outcomes.keys() == skus.keys()

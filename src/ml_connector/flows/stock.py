@@ -79,6 +79,8 @@ class _Batch:
         elif not mapping.warehouses:
             words = "no warehouse feeds a location: fill `warehouses` of the mapping"
             self.outcomes |= dict.fromkeys(self.run.keys, Hold("unmapped", "warehouses|", words))
+        elif (hold := await nowhere(self.context)) is not None:
+            self.outcomes |= dict.fromkeys(self.run.keys, hold)
         known = await self._known()
         items = self._items()
         shelves = await self.context.shelves.quantities(self._left(), sorted(set(mapping.warehouses.values())))
@@ -226,6 +228,16 @@ class _Batch:
         for sku in self._left():
             if sku not in found:
                 self.outcomes[sku] = Done(status=Status.EXCLUDED, reason=f"{why} {sku}")
+
+
+async def nowhere(context: Context) -> Hold | None:
+    """Where the mapping names a location that the store does not have: every write to it would be refused by itself."""
+    known = {each.id for each in await context.shelves.locations()}
+    unknown = min(set(context.mapping.warehouses.values()) - known, default=None)
+    if unknown is None:
+        return None
+    words = f"the store has no location {unknown}, which `warehouses` of the mapping names; it has {sorted(known)}"
+    return Hold("unmapped", f"warehouses|{unknown}", words)
 
 
 async def default_location(context: Context) -> int | None:

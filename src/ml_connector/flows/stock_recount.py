@@ -21,7 +21,7 @@ from ml_connector.flows.answers import outcome_of_error
 from ml_connector.flows.context import Context
 from ml_connector.flows.runtime import Runtime
 from ml_connector.flows.stock import NAME as STOCK
-from ml_connector.flows.stock import default_location
+from ml_connector.flows.stock import default_location, nowhere
 from ml_connector.flows.stock_orders import catch_up, reserved
 from ml_connector.planning.stock import StockPlan, item_of, plan_stock
 
@@ -63,7 +63,8 @@ class StockRecountFlow:
             zone = await _zone(context)
             if context.integration.flow(STOCK).enabled and context.integration.active and context.mapping.warehouses:
                 with in_background():
-                    await recount(context, run)
+                    if await nowhere(context) is None:  # the SKUs say so as soon as they run
+                        await recount(context, run)
         except ConnectorError as error:
             outcome = outcome_of_error(
                 error, connection=context.failed_connection(error), epoch=context.epoch_of(error)
