@@ -10,16 +10,18 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from sqlalchemy import text
+from starlette.requests import Request
 
-from ml_connector.domain.access import Role
+from ml_connector.domain.access import Right, Role
 from ml_connector.engine.access import attempts, links, users
-from ml_connector.web.access import Settings
+from ml_connector.web.access import Settings, still
 from ml_connector.web.access.guard import LARGEST
 from ml_connector.web.access.problems import safe_next
 from ml_connector.web.access.settings import UnusableSetting
 from ml_connector.web.access.sign_in import WRONG
+from tests.web.line import Line
 from tests.web.serving import Served, serving
-from tests.web.visitors import COOKIE, PASSWORD, Visitor, session, user
+from tests.web.visitors import COOKIE, PASSWORD, Visitor, session, token, user
 
 
 @pytest.fixture
@@ -285,6 +287,56 @@ async def test_the_word_of_a_proxy_counts_and_nobody_elses(
     assert [each for each in found if each.startswith("address:")] == [bucket]
 
 
+async def test_metrics_may_ask_for_a_token(database_url: str) -> None:
+    async with serving(database_url, settings=Settings.of({"ML_CONNECTOR_METRICS": "token"})) as served:
+        visitor = Visitor(served)
+        assert (await visitor.get("/metrics")).status == 401
+        assert (await visitor.get("/metrics", Authorization="Bearer mlc_forged")).status == 401
+        value = await token(served, await user(served, Role.viewer))
+        assert "ml_connector_" in (await visitor.get("/metrics", Authorization=f"Bearer {value}")).text
+
+
+async def test_without_the_database_nobody_is_let_in_and_everybody_is_told(database_url: str) -> None:
+    async with Line(database_url) as line, serving(line.url) as served:
+        dana = Visitor(served, {COOKIE: await session(served, await user(served, Role.clerk, "dana"))})
+        assert (await dana.get("/account")).status == 200
+        await line.cut()
+        page = await dana.get("/account")
+        assert (page.status, "database does not answer" in page.text) == (503, True)
+        told = await dana.get("/account", Authorization="Bearer mlc_x")
+        assert (told.status, told.headers["Content-Type"]) == (503, "application/problem+json")
+        assert (await dana.sign_in("dana")).status == 503
+        await line.mend()
+        assert (await dana.get("/account")).status == 200
+
+
+@pytest.mark.parametrize("name", ["a\x00b", "\x00", "x" * 5000, "\u202e\ud7ff", "' OR 1=1 --"])
+async def test_any_name_is_only_wrong(served: Served, name: str) -> None:
+    assert (await Visitor(served).sign_in(name, "\x00")).status == 403
+
+
+async def test_a_long_answer_ends_with_who_asked(served: Served) -> None:
+    """`still` as a stream asks it: it follows role and session, and keeps nobody signed in."""
+    someone = await user(served, Role.clerk)
+    value = await session(served, someone)
+    scope: dict[str, object] = {
+        "type": "http", "method": "GET", "path": "/", "query_string": b"", "scheme": "http", "app": served.app,
+        "headers": [(b"cookie", f"{COOKIE}={value}".encode()), (b"host", b"here")], "client": ("127.0.0.1", 1),
+    }  # fmt: skip
+    asks = Request(scope)
+    assert await still(asks, Right.decide)
+    await users.set_role(served.database, someone, Role.viewer)
+    assert not await still(asks, Right.decide)
+    assert await still(asks, Right.look)
+    async with served.database.connect() as sql:
+        await sql.execute(text("UPDATE user_sessions SET seen_at = statement_timestamp() - interval '2 hours'"))
+        assert await still(asks, Right.look)
+        idle = await sql.execute(text("SELECT seen_at < statement_timestamp() - interval '1 hour' FROM user_sessions"))
+        assert idle.scalar()
+    await users.disable(served.database, someone)
+    assert not await still(asks, Right.look)
+
+
 @pytest.mark.parametrize(
     "environment",
     [
@@ -292,6 +344,7 @@ async def test_the_word_of_a_proxy_counts_and_nobody_elses(
         {"ML_CONNECTOR_URL": "https://connector.example.com/path"},
         {"ML_CONNECTOR_PROXIES": "10.0.0.1/8"},
         {"ML_CONNECTOR_PROXIES": "proxy.example"},
+        {"ML_CONNECTOR_METRICS": "yes"},
     ],
 )
 def test_settings_that_cannot_be_used_are_named(environment: dict[str, str]) -> None:

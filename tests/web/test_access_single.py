@@ -125,6 +125,7 @@ def with_(**claims: Any) -> Callable[[dict[str, Any]], None]:
         with_(sub=None),
         with_(sub=""),
         with_(sub=7),
+        with_(sub="a\x00b"),
         with_(nbf=int(time.time()) + 3600),
     ],
 )

@@ -21,7 +21,7 @@ from ml_connector.engine.metrics import CONTENT_TYPE, Metrics
 from ml_connector.engine.migrations import head, revision
 from ml_connector.engine.registry import Registry
 from ml_connector.engine.vault import Vault
-from ml_connector.web.access import Access, Settings, install
+from ml_connector.web.access import Access, Settings, install, let_in_by_token, problem
 from ml_connector.web.doors import Doors, Opens
 from ml_connector.web.hooks import Hooks
 from ml_connector.web.intake import Intake
@@ -95,6 +95,8 @@ class Health:
 
     async def metrics(self, request: Request) -> Response:
         """Prometheus' text format. Without the database: what this process knows, and `ml_connector_database_up 0`."""
+        if self._parts.settings.private_metrics and not await let_in_by_token(request):
+            return problem(HTTPStatus.UNAUTHORIZED, "Send a token.", headers={"WWW-Authenticate": "Bearer"})
         try:
             async with asyncio.timeout(READY_WITHIN_S):
                 await self._parts.metrics.refresh(self._parts.database)

@@ -93,14 +93,17 @@ async def open_session(
     return value
 
 
-async def person_of_session(db: Database, value: str) -> Person | None:
-    """Who the cookie stands for, with the role that they have now; None where it stands for nobody."""
+async def person_of_session(db: Database, value: str, *, touch: bool = True) -> Person | None:
+    """Who the cookie stands for, with the role that they have now; None where it stands for nobody.
+
+    `touch`: this is a sign of life of theirs; a page that keeps itself current is none.
+    """
     key = digest(value)
     async with db.connect() as sql:
         row = (await sql.execute(FIND, {"digest": key, "idle_s": IDLE_S, "touch_s": _TOUCH_S})).one_or_none()
         if row is None:
             return None
-        if row.stale:
+        if row.stale and touch:
             await sql.execute(TOUCH, {"digest": key})
     return Person(row.person, row.name, Role(row.role), "session", row.locale, row.zone, row.theme)
 

@@ -37,8 +37,8 @@ class Busy(Exception):
 
 
 def folded(name: str) -> str:
-    """A user's name as it is compared and stored."""
-    return unicodedata.normalize("NFKC", name).strip().casefold()
+    """A user's name as it is compared and stored; the database takes no NUL."""
+    return unicodedata.normalize("NFKC", name.replace("\x00", "\ufffd")).strip().casefold()
 
 
 def checked_name(name: str) -> str:

@@ -8,9 +8,11 @@ from ml_connector.web.access.gate import (
     Forbidden,
     NotSignedIn,
     csrf_token,
+    let_in_by_token,
     person,
     requires,
     signed_in,
+    still,
 )
 from ml_connector.web.access.install import OPEN, install
 from ml_connector.web.access.parts import Access
@@ -25,8 +27,10 @@ __all__ = [
     "Settings",
     "csrf_token",
     "install",
+    "let_in_by_token",
     "person",
     "problem",
     "requires",
     "signed_in",
+    "still",
 ]

@@ -106,6 +106,21 @@ async def person(request: Request) -> Person:
     return found
 
 
+async def still(request: Request, right: Right) -> bool:
+    """Whether who began this request may still: for an answer that goes on for hours. No sign of life of theirs."""
+    database = access_of(request).database
+    if "authorization" in request.headers:
+        found = await _by_token(request)
+    else:
+        found = await person_of_session(database, session_value(request), touch=False)
+    return found is not None and found.may(right)
+
+
+async def let_in_by_token(request: Request) -> bool:
+    """Whether the request carries a token that is good now. Raises what the database raises."""
+    return "authorization" in request.headers and await _by_token(request) is not None
+
+
 async def _by_token(request: Request) -> Person | None:
     scheme, _, value = request.headers["authorization"].partition(" ")
     return await person_of_token(access_of(request).database, value.strip()) if scheme.lower() == "bearer" else None

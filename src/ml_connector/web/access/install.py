@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
 
 from ml_connector.web.access import account, second_factor, sign_in, single
 from ml_connector.web.access.gate import Elsewhere, Forbidden, NotSignedIn
 from ml_connector.web.access.guard import Guard
 from ml_connector.web.access.parts import Access
-from ml_connector.web.access.problems import elsewhere, forbidden, not_signed_in
+from ml_connector.web.access.problems import away, elsewhere, forbidden, not_signed_in
 from ml_connector.web.access.provider import Provider
 
 OPEN: Final[Mapping[str, str]] = {
@@ -34,5 +35,7 @@ def install(app: FastAPI, access: Access) -> None:
     app.add_exception_handler(NotSignedIn, not_signed_in)
     app.add_exception_handler(Forbidden, forbidden)
     app.add_exception_handler(Elsewhere, elsewhere)
+    app.add_exception_handler(SQLAlchemyError, away)
+    app.add_exception_handler(OSError, away)
     for each in (sign_in, account, second_factor, single):
         app.include_router(each.router)

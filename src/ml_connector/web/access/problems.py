@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from ml_connector.connectors.safety import is_plain_path
 from ml_connector.domain.access import lowest
+from ml_connector.engine.database import is_outage
 from ml_connector.web.access.gate import Elsewhere, Forbidden
 from ml_connector.web.access.pages import page
 
@@ -37,6 +38,20 @@ def safe_next(path: str) -> str:
 def sign_in_address(wanted: str) -> str:
     wanted = safe_next(wanted)
     return "/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted, safe='/')}"
+
+
+async def away(request: Request, error: Exception) -> Response:
+    """Our database does not answer, so nobody knows who asks. What is no outage is a defect, and goes on as one."""
+    if not is_outage(error):
+        raise error
+    words = (
+        "ml-connector cannot reach its database. Nothing is lost: what was accepted is stored, and goes on by itself."
+    )
+    if is_program(request) or request.method not in ("GET", "HEAD"):
+        return problem(503, words, headers={"Retry-After": "5"})
+    answer = page(request, "away.html", 503, why=words)
+    answer.headers["Retry-After"] = "5"
+    return answer
 
 
 async def not_signed_in(request: Request, error: Exception) -> Response:

@@ -117,7 +117,7 @@ class Provider:
         alone = isinstance(audiences, str) or len(audiences) == 1
         if claims.get("azp", self.settings.client_id if alone else None) != self.settings.client_id:
             raise NotProven("the ID token was made for another client (azp)")
-        if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= 255:
+        if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= 255 or not claims["sub"].isprintable():
             raise NotProven("the ID token names nobody (sub)")
         return claims
 

@@ -15,6 +15,9 @@ PUBLIC_URL = "ML_CONNECTOR_URL"
 PROXIES = "ML_CONNECTOR_PROXIES"
 """Addresses or networks of reverse proxies, with commas between: their `X-Forwarded-For` and `-Proto` are believed."""
 
+METRICS = "ML_CONNECTOR_METRICS"
+"""`token`: `/metrics` asks for a token of the API as a bearer token. Default: it asks for nobody."""
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -29,6 +32,7 @@ class Settings:
     public_url: str = ""
     proxies: tuple[Network, ...] = ()
     single: SingleSignOn | None = None
+    private_metrics: bool = False
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Settings":
@@ -37,6 +41,7 @@ class Settings:
             _public_url(environment.get(PUBLIC_URL, "")),
             _proxies(environment.get(PROXIES, "")),
             single_sign_on(environment),
+            _private_metrics(environment.get(METRICS, "")),
         )
 
     def address(self, connection: HTTPConnection) -> str:
@@ -87,6 +92,12 @@ def _public_url(given: str) -> str:
             f"{PUBLIC_URL} is {given!r}: give scheme and host alone, as https://connector.example.com"
         )
     return url
+
+
+def _private_metrics(given: str) -> bool:
+    if given.strip() not in ("", "token"):
+        raise UnusableSetting(f"{METRICS} is {given!r}: `token`, or not set")
+    return bool(given.strip())
 
 
 def _proxies(given: str) -> tuple[Network, ...]:

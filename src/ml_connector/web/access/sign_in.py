@@ -1,6 +1,6 @@
 """`/sign-in`, `/sign-out` and `/welcome/{link}`."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form
@@ -110,7 +110,9 @@ async def do_sign_in(
         return _sign_in_page(request, 423, words, name, next)
     except TooMany as error:
         words = f"Too many tries from this address. Try again after {clock(error.until)}."
-        return _sign_in_page(request, 429, words, name, next)
+        answer = _sign_in_page(request, 429, words, name, next)
+        answer.headers["Retry-After"] = str(max(1, int((error.until - datetime.now(UTC)).total_seconds())))
+        return answer
     except Busy:
         answer = _sign_in_page(request, 503, "Many people sign in just now. Try again in a few seconds.", name, next)
         answer.headers["Retry-After"] = "3"
