@@ -164,6 +164,19 @@ class Party:
 
 
 @dataclass(frozen=True, slots=True)
+class Tender:
+    """How the money of a payment moved, as the store tells it: what an ERP's payment names beside the account.
+
+    `method`: e.g. credit_card; `gateway`: e.g. braintree; `transaction`: the gateway's own ID, empty where it is not
+    known. No content that counts.
+    """
+
+    method: str = ""
+    gateway: str = ""
+    transaction: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A document that must exist exactly once in the target, under (`reference`, which carries the generation).
 
@@ -186,6 +199,7 @@ class Document:
     reverses: str = ""
     adjusts: str = ""
     draws: str = ""
+    tender: Tender | None = None  # payments, deposits and money that goes back
     exchange_rate: Decimal | None = None
     party: Party | None = None
     long_reference: str = ""

@@ -1,6 +1,7 @@
 """Orders by which a B2B buyer pays ERP invoices: no sale, one payment per capture against the company's receivable."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from ml_connector.domain.documents import Document, HoldCode, Kind, Line, Role
@@ -12,6 +13,7 @@ from ml_connector.planning.facts import hold
 from ml_connector.planning.gate import awaiting_capture
 from ml_connector.planning.money_state import sum_of
 from ml_connector.planning.order_entry import clearing_line
+from ml_connector.planning.payments import tender
 from ml_connector.planning.work import Work
 
 
@@ -47,7 +49,7 @@ def _payment(work: Work, row: Transaction, shares: Sequence[InvoiceShare]) -> tu
     day = work.day(row.created)
 
     def build(generation: int) -> Document:
-        return work.document(
+        document = work.document(
             Kind.PAYMENT,
             name,
             generation,
@@ -58,6 +60,7 @@ def _payment(work: Work, row: Transaction, shares: Sequence[InvoiceShare]) -> tu
             source_digest=digest,
             applies_to="+".join(share.number for share in shares),
         )
+        return replace(document, tender=tender(row))
 
     return settle(work, name, digest, build).documents
 

@@ -1,10 +1,11 @@
 """Payments: one document per captured transaction, and what moves a deposit to the receivable when revenue is due."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from ml_connector.domain.documents import Document, Kind, Line, Role
+from ml_connector.domain.documents import Document, Kind, Line, Role, Tender
 from ml_connector.domain.money import ZERO
 from ml_connector.domain.orders import Transaction
 from ml_connector.planning.amendment import kept, reverse_standing, settle
@@ -40,7 +41,8 @@ def payment_by_status(
 
     def build(generation: int) -> Document:
         lines = [offline_line(work), _settling(work, work.due, deposit, "settles the receivable")]
-        return _document(work, name, generation, day, lines, digest, applies_to, deposit)
+        document = _document(work, name, generation, day, lines, digest, applies_to, deposit)
+        return replace(document, tender=Tender(method=work.order.payment_method))
 
     return list(settle(work, name, digest, build).documents)
 
@@ -90,9 +92,13 @@ def _payment(work: Work, row: Transaction, applies_to: str, deposit: bool) -> tu
             clearing_line(work, row, why),
             _settling(work, work.whole(row.amount), deposit, "the buyer has paid this part"),
         ]
-        return _document(work, name, generation, day, lines, digest, applies_to, deposit)
+        return replace(_document(work, name, generation, day, lines, digest, applies_to, deposit), tender=tender(row))
 
     return settle(work, name, digest, build).documents
+
+
+def tender(row: Transaction) -> Tender:
+    return Tender(row.method, row.gateway, row.gateway_transaction_id)
 
 
 def _document(

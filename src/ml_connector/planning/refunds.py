@@ -1,10 +1,10 @@
 """Refunds: one credit entry per refund and one money document per refund payment, never a reversal of the sale."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from ml_connector.domain.documents import Document, HoldCode, Kind, Line, Note, Role
+from ml_connector.domain.documents import Document, HoldCode, Kind, Line, Note, Role, Tender
 from ml_connector.domain.money import ZERO
 from ml_connector.domain.orders import Refund, RefundPayment, Transaction
 from ml_connector.planning.amendment import reverse_standing, settle
@@ -197,7 +197,7 @@ def _money_out(
         else:
             why = "settles the credit note" if credit else "given back without a credit entry: no sale is in the books"
             debit = work.customer_line(Role.RECEIVABLE, amount, text, why, assignment)
-        return work.document(
+        document = work.document(
             Kind.REFUND_PAYMENT,
             name,
             generation,
@@ -208,6 +208,7 @@ def _money_out(
             source_digest=digest,
             applies_to=credit[-1].reference if credit else "",
         )
+        return replace(document, tender=_tender(work, payment))
 
     return settle(work, name, digest, build).documents
 
@@ -234,6 +235,13 @@ def _payout_line(work: Work, refund: Refund, payment: RefundPayment) -> Line:
         "paid back through the same clearing account",
         account=method.account or "?",
     )
+
+
+def _tender(work: Work, payment: RefundPayment) -> Tender:
+    """The way back; its transaction is known where the store names the row."""
+    rows = [row for row in work.snapshot.transactions if payment.transaction_id and row.id == payment.transaction_id]
+    method = rows[0].method if rows else work.order.payment_method if payment.offline else ""
+    return Tender(method, payment.provider_id, rows[0].gateway_transaction_id if rows else "")
 
 
 def _undone(work: Work, refund: Refund) -> list[Document]:
