@@ -5,10 +5,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import psycopg
 from sqlalchemy.engine import make_url
 
-from tests.cli.program import Program, program, running
+from tests.cli.program import Program, program, running, until_up
+from tests.cli.test_serve import free_port
 from tests.config.examples import EXAMPLE
 
 
@@ -23,9 +25,16 @@ async def test_a_worker_seals_and_verify_names_the_row_that_was_altered(database
     cli = program(database_url)
     assert (await cli.run("config", "apply", str(EXAMPLE))).status == 0
     assert "nothing is sealed yet" in (await cli.run("audit", "verify")).said
-    async with running(cli, tmp_path / "worker.log", "worker", "--poll", "0.1"), asyncio.timeout(60):
+    port = free_port()
+    told = ("worker", "--poll", "0.1", "--metrics", f"127.0.0.1:{port}")
+    async with running(cli, tmp_path / "worker.log", *told) as process, asyncio.timeout(60):
+        await until_up(port, process, tmp_path / "worker.log")
         while not sql(cli, "SELECT 1 FROM audit_seals s JOIN audit a USING (integration) WHERE a.kind = 'config'"):
             await asyncio.sleep(0.1)
+        async with aiohttp.ClientSession() as client, client.get(f"http://127.0.0.1:{port}/metrics") as answer:
+            shown = await answer.text()
+        assert "ml_connector_database_up 1.0" in shown
+        assert 'ml_connector_latency_budget_seconds{flow="orders",integration="us-store"} 120.0' in shown
     assert "audit.sealed" in (tmp_path / "worker.log").read_text()
 
     shown = await cli.run("audit", "verify")

@@ -2,11 +2,13 @@
 
 import asyncio
 import gc
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Annotated
 
 import typer
 
+from ml_connector.cli.exits import CliError
 from ml_connector.cli.output import JsonOption, Output
 from ml_connector.cli.run import run
 from ml_connector.cli.working import Working, working
@@ -16,6 +18,7 @@ from ml_connector.engine.worker import Pace, Worker
 from ml_connector.flows.assembly import flows_of, schedule_for_ever
 from ml_connector.flows.runtime import COUNT_EVERY_S
 from ml_connector.reconcile.nightly import ReconcileFlow
+from ml_connector.web.metrics_door import metrics_door
 
 
 def command(
@@ -31,6 +34,7 @@ def command(
     watchdog: Annotated[
         bool, typer.Option(help="End this process if it stands still while a document is being sent.")
     ] = True,
+    metrics: Annotated[str, typer.Option(help="HOST:PORT to answer /metrics and /healthz at; empty: nowhere.")] = "",
     json: JsonOption = False,
 ) -> None:
     """Read, plan and post what is due, until SIGTERM or Ctrl-C; then finish or hand back what is under way.
@@ -48,13 +52,23 @@ def command(
             worker = worker_of(engine, pace)
             gc.collect()
             gc.freeze()  # what a process starts with stays: looking through it again and again took 6 % of the time
-            async with scheduling(engine):
+            async with scheduling(engine), _metrics(metrics, engine):
                 await worker.run(handle_signals=True)
             counters = worker.counters
         out.say(f"Stopped after {counters.runs} runs of {counters.records} records.")
         out.result({"runs": counters.runs, "records": counters.records, "outcomes": counters.by_outcome})
 
     run(out, work)
+
+
+@asynccontextmanager
+async def _metrics(place: str, engine: Working) -> AsyncGenerator[None]:
+    async with AsyncExitStack() as open_:
+        try:
+            await open_.enter_async_context(metrics_door(place, engine.home.database, engine.shared.metrics))
+        except (ValueError, OSError) as error:
+            raise CliError(f"Cannot answer /metrics at {place}: {error}. Choose another --metrics HOST:PORT.") from None
+        yield
 
 
 def worker_of(engine: Working, pace: Pace) -> Worker:

@@ -1,10 +1,12 @@
 """A process's engine, put together: services, connectors, flows and the worker. Shared by the commands that need it."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from ml_connector.cli.opened import Opened, opened
+from ml_connector.engine import tracing
 from ml_connector.engine.runs import LEASE_S
 from ml_connector.engine.services import Shared
 from ml_connector.engine.watchdog import Watchdog
@@ -46,8 +48,10 @@ async def working(
             lease_s=lease_s,
             count_every_s=count_every_s,
         )
+        tracing.start(application)
         try:
             yield Working(home, shared, runtime)
         finally:
             await runtime.close()
             await shared.close()
+            await asyncio.to_thread(tracing.stop)

@@ -4,15 +4,19 @@ process can answer for all; what happens in a process (calls, outcomes, intake) 
 Labels are names of a small set (systems, connections, flows, kinds of outcome), never keys or references.
 """
 
+import asyncio
 import time
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from ml_connector.connectors.base import Call
 from ml_connector.engine.database import Database
+from ml_connector.engine.registry import read_integrations
 from ml_connector.engine.status import depths
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -31,6 +35,22 @@ CONNECTIONS = text(
 INTEGRATIONS = text("SELECT integration, name FROM integrations")
 
 TIE_OUTS = text("SELECT integration, value -> 'last' AS last FROM watermarks WHERE flow = 'system:reconcile'")
+
+CHAINS = text(
+    """
+    SELECT w.integration, w.value #>> '{head,number}' AS number, w.value #>> '{seen,found,kind}' AS found,
+           extract(epoch FROM s.sealed_at)::float8 AS sealed_at
+      FROM watermarks w LEFT JOIN audit_seals s
+        ON s.integration = w.integration AND s.number = CAST(w.value #>> '{head,number}' AS bigint)
+     WHERE w.flow = 'system:seal'
+    """
+)
+
+ALERTS = text(
+    "SELECT integration, rule, state, count(*) AS n FROM alert_states WHERE state <> 'recovered' GROUP BY 1, 2, 3"
+)
+
+CHECKS = text("SELECT integration, value -> 'last' AS last FROM watermarks WHERE flow = 'system:check'")
 
 OPEN_POSTINGS = text(
     """
@@ -81,6 +101,29 @@ class Metrics:
             ("integration", "currency"),
             registry=new,
         )
+        self._budget = Gauge(
+            "ml_connector_latency_budget_seconds", "Within which a change of the flow is to be done", flow, registry=new
+        )
+        self._sealed = Gauge(
+            "ml_connector_audit_seal_number", "Number of the last seal of the audit", ("integration",), registry=new
+        )
+        self._sealed_at = Gauge(
+            "ml_connector_audit_sealed_timestamp_seconds", "When it was made", ("integration",), registry=new
+        )
+        self._broken = Gauge(
+            "ml_connector_audit_broken",
+            "1 if a row of the audit is not as it was sealed",
+            ("integration",),
+            registry=new,
+        )
+        self._alerts = Gauge(
+            "ml_connector_alerts", "What is wrong now, by rule", ("integration", "rule", "state"), registry=new
+        )
+        self._check_ok = Gauge(
+            "ml_connector_check_ok", "1 if the last synthetic check came through", ("integration",), registry=new
+        )
+        self._check_s = Gauge("ml_connector_check_seconds", "How long it took", ("integration",), registry=new)
+        self._check_at = Gauge("ml_connector_check_timestamp_seconds", "When it began", ("integration",), registry=new)
         self._paused = Gauge(
             "ml_connector_connection_paused", "1 while the system asked to wait", ("connection",), registry=new
         )
@@ -95,6 +138,9 @@ class Metrics:
             registry=new,
         )
         self._outcomes = Counter("ml_connector_outcomes", "How runs of records ended", (*flow, "outcome"), registry=new)
+        self._runs = Histogram(
+            "ml_connector_run_seconds", "Runs of a batch of records, by flow", flow, buckets=_BUCKETS, registry=new
+        )
         self._intake = Counter(
             "ml_connector_intake", "Webhook deliveries: accepted, or why not", ("connection", "outcome"), registry=new
         )
@@ -110,11 +156,21 @@ class Metrics:
         """How a record's run ended: `synced`, `held`, `retry`, `again`, `dead`, `excluded`."""
         self._outcomes.labels(integration, flow, outcome).inc()
 
+    def run(self, integration: str, flow: str, duration_s: float) -> None:
+        """A run of a batch."""
+        self._runs.labels(integration, flow).observe(duration_s)
+
     def intake(self, connection: str, outcome: str) -> None:
         """A webhook delivery: `accepted`, `repeated`, `forged`, `oversized`, `malformed`."""
         self._intake.labels(connection, outcome).inc()
 
     # ------------------------------------------------------------------ what is
+
+    async def try_refresh(self, db: Database, *, within_s: float) -> None:
+        """As `refresh`; without the database, what this process knows and `ml_connector_database_up 0`."""
+        with suppress(SQLAlchemyError, OSError, TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self.refresh(db)
 
     async def refresh(self, db: Database) -> None:
         """Reads what the database knows, at most every few seconds. Raises `SQLAlchemyError`."""
@@ -127,11 +183,36 @@ class Metrics:
             connections = (await sql.execute(CONNECTIONS)).all()
             postings = (await sql.execute(OPEN_POSTINGS)).all()
             nights = (await sql.execute(TIE_OUTS)).all()
+            chains = (await sql.execute(CHAINS)).all()
+            wrong = (await sql.execute(ALERTS)).all()
+            checks = (await sql.execute(CHECKS)).all()
+            configured = await read_integrations(sql)
         lanes = await depths(db)
         for gauge in (self._records, self._due, self._lag, self._done, self._open, self._breaker, self._paused):
             gauge.clear()
         for gauge in (self._ties, self._tied_at, self._off):
             gauge.clear()
+        more = (self._budget, self._sealed, self._sealed_at, self._broken, self._alerts)
+        for gauge in (*more, self._check_ok, self._check_s, self._check_at):
+            gauge.clear()
+        for integration in configured:
+            for flow, settings in integration.flows.items() if integration.active else ():
+                if settings.enabled:
+                    self._budget.labels(integration.name, flow).set(integration.latency_budget_s(flow))
+        for chain in chains:
+            name = names.get(chain.integration, "none")
+            self._sealed.labels(name).set(int(chain.number or 0))
+            self._broken.labels(name).set(int(chain.found is not None))
+            if chain.sealed_at is not None:
+                self._sealed_at.labels(name).set(chain.sealed_at)
+        for row in wrong:
+            self._alerts.labels(names.get(row.integration, "none"), row.rule, row.state).set(row.n)
+        for row in checks:
+            if row.last:
+                name = names.get(row.integration, str(row.integration))
+                self._check_ok.labels(name).set(int(row.last["ok"]))
+                self._check_s.labels(name).set(row.last["took_ms"] / 1000)
+                self._check_at.labels(name).set(datetime.fromisoformat(row.last["at"]).timestamp())
         for night in nights:
             if night.last:
                 name = names.get(night.integration, str(night.integration))

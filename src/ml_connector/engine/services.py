@@ -6,7 +6,7 @@ from typing import Protocol
 
 from ml_connector.connectors.base import Call, Services, Trace
 from ml_connector.connectors.systems import UnknownSystem, find_system
-from ml_connector.engine import crash
+from ml_connector.engine import crash, tracing
 from ml_connector.engine.audit import Audit
 from ml_connector.engine.breaker import Breakers, Side, both_sides
 from ml_connector.engine.database import Database
@@ -75,6 +75,12 @@ class _Calls:
 
     async def call(self, call: Call) -> None:
         self._metrics.call(self._connection.system, self._connection.name, call)
+        failed = call.status is None or call.status >= 400
+        tracing.past(
+            f"{call.method} {self._connection.system}", call.duration_s, failed=failed,
+            connection=self._connection.name, status=call.status or 0, references=" ".join(call.references),
+            request_id=call.request_id,
+        )  # fmt: skip
         await self._audit.call(self._connection.id, self._connection.system, call)
 
 

@@ -1,11 +1,12 @@
 """Puts the flows of a worker together: which there are, which lanes may be claimed, what runs on a schedule."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ml_connector.engine import periodic
+from ml_connector.engine import periodic, tracing
 from ml_connector.engine.actor import WORKER, acting
 from ml_connector.engine.breaker import Side
 from ml_connector.engine.correlation import correlated
@@ -111,18 +112,22 @@ class Audited:
         key = run.keys[0] if len(run.keys) == 1 else ""
         story = correlated(id="", integration=run.integration, flow=run.flow, key=key, token=run.token)
         with story, acting(WORKER):
+            began = time.time()
             try:
-                outcomes = await self.flow.run(run)
-                await self._tell(run, outcomes)
+                with tracing.run_span(run.integration, run.flow, run.keys, records=len(run.keys), token=run.token):
+                    outcomes = await self.flow.run(run)
+                    await self._tell(run, outcomes, began)
                 return outcomes
             finally:
                 await self.runtime.audit.flush()
 
-    async def _tell(self, run: Run, outcomes: Mapping[str, Outcome]) -> None:
+    async def _tell(self, run: Run, outcomes: Mapping[str, Outcome], began: float) -> None:
         integration = await self.runtime.registry.integration(run.integration, epoch=run.epoch)
+        self.runtime.metrics.run(integration.name, run.flow, time.time() - began)
         for key, outcome in outcomes.items():
             kind, facts = in_words(outcome)
             self.runtime.metrics.outcome(integration.name, run.flow, kind)
+            tracing.told(run.integration, run.flow, key, f"{run.flow} {kind}", began, outcome=kind)
             if kind != "synced" or ":" not in run.flow:  # a poll that found nothing new is no news
                 self.runtime.audit.record(kind, key=key, data=facts)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ml_connector.connectors.errors import ConnectorError
 from ml_connector.domain.documents import Document, Excluded, Held, HoldCode, Kind, Plan, plan_digest
 from ml_connector.domain.orders import OrderSnapshot
-from ml_connector.engine import crash, records, wishes
+from ml_connector.engine import crash, records, tracing, wishes
 from ml_connector.engine.apply import Applier, Work
 from ml_connector.engine.outcomes import Applied, Changed, Stop, Stopped, Waits
 from ml_connector.engine.postings import State, live_generations
@@ -84,7 +84,8 @@ class _Batch:
 
     async def _read(self, keys: Sequence[str]) -> dict[str, OrderSnapshot]:
         """What the store says of the orders; those that it does not know, or says nothing usable of, are stopped."""
-        found, failures = await each_by_itself(self.context.orders.orders, keys)
+        with tracing.span("read", records=len(keys)):
+            found, failures = await each_by_itself(self.context.orders.orders, keys)
         for key, error in failures.items():
             self.outcomes[key] = outcome_of_error(
                 error, connection=self.context.store.id, epoch=self.context.store.epoch
@@ -102,8 +103,9 @@ class _Batch:
     # -------------------------------------------------------------- plan and apply
 
     async def _plan_and_apply(self, snapshots: Mapping[str, OrderSnapshot]) -> None:
-        orders = await OrderPlans.read(self.context, snapshots)
-        plans = await orders.all()
+        with tracing.span("plan", records=len(snapshots)):
+            orders = await OrderPlans.read(self.context, snapshots)
+            plans = await orders.all()
         await crash.point("plan.a")
         approved = orders.wishes.approved
         for key in [key for key, digest in approved.items() if digest != plan_digest(plans[key])]:
@@ -149,7 +151,9 @@ class _Batch:
         done: list[str] = []
         changed: list[str] = []
         died = {record.key for record in self.run.records if record.suspect}  # it may have posted and not said so
-        for key, result in (await self.applier.apply(work)).items():
+        with tracing.span("apply", documents=sum(len(each.documents) for each in work)):
+            results = await self.applier.apply(work)
+        for key, result in results.items():
             if isinstance(result, Applied):
                 done.append(key)
                 if result.numbers or key in died:

@@ -97,11 +97,7 @@ class Health:
         """Prometheus' text format. Without the database: what this process knows, and `ml_connector_database_up 0`."""
         if self._parts.settings.private_metrics and not await let_in_by_token(request):
             return problem(HTTPStatus.UNAUTHORIZED, "Send a token.", headers={"WWW-Authenticate": "Bearer"})
-        try:
-            async with asyncio.timeout(READY_WITHIN_S):
-                await self._parts.metrics.refresh(self._parts.database)
-        except (SQLAlchemyError, OSError, TimeoutError):
-            pass
+        await self._parts.metrics.try_refresh(self._parts.database, within_s=READY_WITHIN_S)
         return Response(self._parts.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
 

@@ -5,6 +5,7 @@ single delivery waits for nobody.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ml_connector.connectors.base import Delivery
-from ml_connector.engine import crash, records
+from ml_connector.engine import crash, records, tracing
 from ml_connector.engine.database import AsyncConnection, Database, is_outage
 from ml_connector.engine.records import Heard, Lane
 from ml_connector.web.doors import Target
@@ -149,8 +150,11 @@ class Intake:
                     if flow in target.flows
                 )
         await crash.point("intake.commit.b", rows[0].id)
+        began = time.time()
         async with asyncio.timeout(STORE_WITHIN_S):
             await records.hear(connection, rows, marks)
+        for lane, key in marks:
+            tracing.told(lane.integration, lane.flow, key, "heard", began, deliveries=len(group))
         await crash.point("intake.commit.a", rows[0].id)
         self._to_wake.update(lane for lane, _ in marks)
         self._wake.set()

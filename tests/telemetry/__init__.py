@@ -1,0 +1,1 @@
+"""Traces, and the dashboards and rules that are shipped."""
