@@ -10,6 +10,7 @@ from ml_connector.connectors.errors import NotSent, Transient, Unauthorized
 from ml_connector.engine.database import Database
 from ml_connector.engine.master_keys import MasterKey
 from ml_connector.engine.sessions import PostgresSessions, forget_sessions
+from ml_connector.engine.sessions_sql import RENEW
 from ml_connector.engine.vault import Vault
 from tests.engine_services.conftest import CallCounter, Spawn, eventually, scalar
 
@@ -234,3 +235,13 @@ async def test_a_lost_lease_is_noticed(database: Database, vault: Vault) -> None
             return False
 
         await eventually(noticed)
+
+
+async def test_a_renewal_that_comes_late_does_not_lease_what_was_given_back(database: Database, vault: Vault) -> None:
+    """It was on its way when the call ended: nobody would hold the session, and nobody get it."""
+    pool = PostgresSessions(database, vault, 1)
+    async with pool.lease("erp", 1, Logins().open) as lease:
+        late = {**pool._row(lease), "holder": pool._holder, "lease_s": 10.0}  # pyright: ignore[reportPrivateUsage]
+    async with database.connect() as sql:
+        assert (await sql.execute(RENEW, late)).rowcount == 0
+    assert await scalar(database, "SELECT count(*) FROM sessions WHERE leased_until IS NOT NULL") == 0

@@ -207,7 +207,8 @@ class PostgresSessions:
             began = time.monotonic()
             with suppress(SQLAlchemyError, OSError):
                 async with self._db.connect() as sql:
-                    renewed = await sql.execute(RENEW, {**self._row(lease), "lease_s": self._lease_s})
+                    row = {**self._row(lease), "holder": self._holder, "lease_s": self._lease_s}
+                    renewed = await sql.execute(RENEW, row)
                     if lease.opener:
                         await sql.execute(RENEW_DOOR, {**self._door(lease), "lease_s": self._lease_s})
                 lease.good_until = began + self._lease_s if renewed.rowcount == 1 else float("-inf")

@@ -67,9 +67,10 @@ WAITED = text(
 RENEW = text(
     """
     UPDATE sessions SET leased_until = statement_timestamp() + :lease_s * interval '1 second'
-     WHERE connection = :connection AND name = :name AND place = :place AND version = :version
+     WHERE connection = :connection AND name = :name AND place = :place AND version = :version AND holder = :holder
     """
 )
+"""Of a session that was not given back meanwhile: giving back raises no version."""
 
 STORE = text(
     """

@@ -7,7 +7,7 @@ import pytest
 
 from ml_connector.connectors.base import Earlier, Lookup, Outgoing, Posted, PostResult, Refused, Unknown
 from ml_connector.connectors.business_one.connector import B1Connector
-from ml_connector.connectors.errors import NotSent, Throttled, Transient, Unauthorized, Uncertain
+from ml_connector.connectors.errors import ConnectorError, NotSent, Throttled, Transient, Unauthorized, Uncertain
 from ml_connector.domain.documents import Document
 from tests.connectors.business_one.conftest import connect
 from tests.connectors.business_one.documents import credit_memo, customer, invoice, payment, reversal
@@ -161,6 +161,16 @@ async def test_drafts_are_asked_for_before_documents(connector: B1Connector, erp
     assert set(sets[:2]) == {"Drafts", "PaymentDrafts"}
     assert set(sets[2:]) == {"Invoices", "CreditNotes", "IncomingPayments"}
     assert len(sets) == 5
+
+
+async def test_a_proxy_that_knows_no_payment_drafts_does_not_make_them_unseen(connector: B1Connector, erp: Erp) -> None:
+    """Only the Service Layer itself says that it has no such set: else a payment that waits for its approval would be
+    called absent, and sent again."""
+    erp.fault("status", "PaymentDrafts", method="GET", status=404)
+    with pytest.raises(ConnectorError):
+        await connector.find([Lookup(payment())])
+    assert await standing(connector, payment()) == []
+    assert erp.requests("PaymentDrafts", "GET") == 2
 
 
 async def test_in_a_change_set_the_draft_of_an_approval_goes_with_its_claim(erp: Erp) -> None:

@@ -180,7 +180,7 @@ class B1Connector:
                 for where in chunks(list(dict.fromkeys(clauses)))
             )
         except Rejected as error:
-            if not payment or not (error.status == 404 or error.code in {str(code) for code in UNKNOWN_SET}):
+            if not payment or error.code not in {str(code) for code in UNKNOWN_SET}:
                 raise
             self._no_payment_drafts = True
             return []
