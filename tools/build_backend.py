@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
-import browser_assets
 from setuptools import build_meta
 from setuptools.build_meta import (  # noqa: F401
     build_editable,
@@ -14,6 +13,8 @@ from setuptools.build_meta import (  # noqa: F401
     prepare_metadata_for_build_editable,
     prepare_metadata_for_build_wheel,
 )
+
+import browser_assets
 
 
 def get_requires_for_build_wheel(config_settings: Mapping[str, Any] | None = None) -> list[str]:

@@ -35,6 +35,7 @@ COMMANDS: dict[str, Command] = {
     "stock": Command("stock", "How fresh each SKU's stock is, what drifted, what the oversell guard did."),
     "replay": Command("replay", "Run records again, whatever their status; the only way out of dead."),
     "release": Command("release", "End holds of one kind."),
+    "exclude": Command("exclude", "Leave orders out of the books, with a reason, or take that back."),
     "decide": Command("decide", "Say what is true of a held document, after looking at it in the ERP."),
     "reconcile": Command("reconcile", "Compare store, our postings and the ERP: completeness and sums, day by day."),
     "audit": Command("audit", "Search every call and change of state; verify that nothing was altered.", group=True),

@@ -8,9 +8,7 @@ from ml_connector.cli.exits import Exit
 from ml_connector.cli.opened import opened
 from ml_connector.cli.output import JsonOption, Output
 from ml_connector.cli.run import run
-from ml_connector.cli.settling import user
-from ml_connector.engine import crash, records
-from ml_connector.engine.audit import append, entry
+from ml_connector.desk import actions
 from ml_connector.engine.status import hold_groups
 
 
@@ -29,22 +27,7 @@ def command(
     async def work() -> Exit:
         async with opened("release") as home:
             found = await home.registry.integration_named(integration)
-            async with home.database.transaction() as connection:
-                await records.raise_epoch(connection, found.id)
-                released = await records.release(connection, found.id, kind, key or None)
-                told = {"kind": kind, "by": user()}
-                await append(
-                    connection,
-                    [
-                        entry("released", integration=found.id, flow=lane.flow, key=each, data=told)
-                        for lane, keys in released.items()
-                        for each in keys
-                    ],
-                )
-                await crash.point("release.commit.b", kind)
-            await crash.point("release.commit.a", kind)
-            async with home.database.connect() as connection:
-                await records.notify(connection, released)
+            released = await actions.release(home.database, found.id, kind, key or None)
             waits = sorted({group.kind for group in await hold_groups(home.database) if group.integration == found.id})
         count = sum(map(len, released.values()))
         out.say(f"{count} record{'' if count == 1 else 's'} of {integration} released from {kind}.")

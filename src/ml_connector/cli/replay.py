@@ -8,12 +8,9 @@ from ml_connector.cli.exits import CliError, Exit
 from ml_connector.cli.opened import opened
 from ml_connector.cli.output import JsonOption, Output
 from ml_connector.cli.run import run
-from ml_connector.cli.settling import user
-from ml_connector.engine import records
-from ml_connector.engine.audit import append, entry
-from ml_connector.engine.records import Lane, Status
+from ml_connector.desk import actions
+from ml_connector.engine.records import Status
 from ml_connector.engine.status import keys_by_status
-from ml_connector.engine.wishes import wish
 
 
 def command(
@@ -43,22 +40,8 @@ def command(
         async with opened("replay") as home:
             found = await home.registry.integration_named(integration)
             wanted = keys or await keys_by_status(home.database, found.id, flow, str(all_in))
-            replayed: list[str] = []
-            for start in range(0, len(wanted), records.MARK_AT_ONCE):
-                async with home.database.transaction() as connection:
-                    part = wanted[start : start + records.MARK_AT_ONCE]
-                    if repost:
-                        await wish(connection, found.id, flow, "repost", part, author=user())
-                    done = await records.replay(connection, found.id, flow, part)
-                    told = {"by": user()}
-                    await append(
-                        connection,
-                        [entry("replayed", integration=found.id, flow=flow, key=key, data=told) for key in done],
-                    )
-                    replayed += done
-            async with home.database.connect() as connection:
-                await records.notify(connection, [Lane(found.id, flow)])
-        unknown = sorted(set(wanted) - set(replayed))
+            marked = await actions.replay(home.database, found.id, flow, wanted, repost=repost)
+        replayed, unknown = list(marked.done), list(marked.unknown)
         out.say(f"{len(replayed)} record{'' if len(replayed) == 1 else 's'} of {flow} will run again.")
         if unknown:
             out.say(f"Not heard of: {', '.join(unknown)}. `ml-connector sync` brings them in.", style="yellow")

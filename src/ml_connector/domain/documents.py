@@ -343,6 +343,7 @@ class ExcludedCode(StrEnum):
     DELIVERY_CANCELLED = "delivery_cancelled"
     NOT_OURS = "not_ours"
     NOTHING_TO_SHIP = "nothing_to_ship"
+    BY_PERSON = "by_person"
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,20 +253,25 @@ class Breakers:
 
     async def _read(self) -> None:
         async with self._db.connect() as sql:
-            rows = (await sql.execute(ALL)).all()
+            states = await all_states(sql)
             blocked: list[Any] = []
-            if any(row.state != "closed" for row in rows):
+            if any(each.state != "closed" for each in states.values()):
                 blocked = list((await sql.execute(BLOCKED)).all())
-        self._states = {
-            row.connection: State(row.connection, row.state, row.failures, row.retry_in_s, row.error or "")
-            for row in rows
-        }
+        self._states = dict(states)
         self._blocked = {row.integration: {"store": row.store, "erp": row.erp} for row in blocked}
         self._read_at = time.monotonic()
 
     def _expire(self) -> None:
         """What is in memory is known to be old."""
         self._read_at = float("-inf")
+
+
+async def all_states(sql: AsyncConnection) -> Mapping[int, State]:
+    """Every connection that has failed at least once, for who only looks."""
+    return {
+        row.connection: State(row.connection, row.state, row.failures, row.retry_in_s, row.error or "")
+        for row in await sql.execute(ALL)
+    }
 
 
 class PostgresBreaker:

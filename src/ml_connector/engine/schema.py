@@ -109,6 +109,15 @@ records = Table(
         postgresql_using="btree",
     ),
     Index("records_held", "integration", "hold_kind", "hold_key", postgresql_where=text("hold_kind IS NOT NULL")),
+    Index("records_heard", "integration", "heard_at"),
+    Index("records_done", "integration", "done_at"),
+    Index(
+        "records_open",
+        "integration",
+        "status",
+        "heard_at",
+        postgresql_where=text("status <> 'synced'"),
+    ),
     postgresql_with={
         "fillfactor": 70,
         "autovacuum_vacuum_scale_factor": 0.01,
@@ -190,6 +199,7 @@ postings = Table(
         "posted_at",
         postgresql_where=text("state IN ('posted', 'checked') AND kind <> 'customer'"),
     ),
+    Index("postings_number", "integration", "number", postgresql_where=text("number IS NOT NULL")),
     postgresql_with={"fillfactor": 70},
 )
 
@@ -238,9 +248,10 @@ wishes = Table(
     Column("value", Text, nullable=False, server_default=text("''")),
     Column("wished_by", Text, nullable=False, server_default=text("''")),
     Column("wished_at", _at(), nullable=False, server_default=text("statement_timestamp()")),
-    CheckConstraint("kind IN ('backfill', 'approve', 'repost')", name="kind"),
+    CheckConstraint("kind IN ('backfill', 'approve', 'repost', 'exclude')", name="kind"),
     comment="What a person asked for, per record: backfill (count although older than the cut-over), "
-    "approve (post exactly the plan of this digest), repost (again under the current mapping)",
+    "approve (post exactly the plan of this digest), repost (again under the current mapping), "
+    "exclude (leave it out, for the reason given)",
 )
 
 mappings = Table(

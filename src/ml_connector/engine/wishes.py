@@ -5,6 +5,8 @@
   or the books have moved meanwhile, the record is held as `plan_changed` and the person looks again.
 - `repost`: a mapping change never rewrites history by itself; here the posted documents are compared with what the
   current mapping makes of them and amended as an edit would be. Asking twice is harmless: they are equal then.
+- `exclude`: the order is left out for the reason given, until the wish is withdrawn. Nothing of it may stand in the
+  books: what does is held for the person.
 """
 
 from collections.abc import Collection, Mapping
@@ -20,7 +22,7 @@ from ml_connector.engine.database import Database
 from ml_connector.engine.postings import Fence
 from ml_connector.engine.runs import Hold
 
-Kind = Literal["backfill", "approve", "repost"]
+Kind = Literal["backfill", "approve", "repost", "exclude"]
 
 _WISH = text("""
 INSERT INTO wishes (integration, flow, key, kind, value, wished_by)
@@ -28,6 +30,10 @@ SELECT :integration, :flow, k, :kind, v, :author
   FROM unnest(CAST(:keys AS text[]), CAST(:values AS text[])) AS w(k, v) ORDER BY k
 ON CONFLICT (integration, flow, key, kind) DO UPDATE
    SET value = excluded.value, wished_at = statement_timestamp(), wished_by = excluded.wished_by
+""")
+_WITHDRAW = text("""
+DELETE FROM wishes WHERE integration = :integration AND flow = :flow AND kind = :kind
+   AND key = ANY(CAST(:keys AS text[])) RETURNING key
 """)
 _OF = text("""
 SELECT key, kind, value, wished_at FROM wishes
@@ -52,11 +58,13 @@ UPDATE wishes w SET value = d.value
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """Of a batch of records. `approved`: key -> digest of the plan. `made`: (key, kind) -> when it was asked for."""
+    """Of a batch of records. `approved`: key -> digest of the plan. `excluded`: key -> why. `made`: (key, kind) -> when
+    it was asked for."""
 
     backfilled: frozenset[str] = frozenset()
     reposted: frozenset[str] = frozenset()
     approved: Mapping[str, str] = field(default_factory=dict[str, str])
+    excluded: Mapping[str, str] = field(default_factory=dict[str, str])
     made: Mapping[tuple[str, str], datetime] = field(default_factory=dict[tuple[str, str], datetime])
 
 
@@ -68,19 +76,28 @@ async def wish(
     keys: Collection[str],
     *,
     digests: Mapping[str, str] | None = None,
+    why: str = "",
     author: str = "",
 ) -> None:
-    """In the transaction that marks the records. `digests`: of the plans that are approved."""
+    """In the transaction that marks the records. `digests`: of the plans that are approved; `why` they are left out."""
     ordered = sorted(set(keys))
     parameters = {
         "integration": integration,
         "flow": flow,
         "kind": kind,
         "keys": ordered,
-        "values": [(digests or {}).get(key, "") for key in ordered],
+        "values": [(digests or {}).get(key, why) for key in ordered],
         "author": author,
     }
     await connection.execute(_WISH, parameters)
+
+
+async def withdraw(
+    connection: AsyncConnection, integration: int, flow: str, kind: Kind, keys: Collection[str]
+) -> list[str]:
+    """These wishes hold no longer; in the transaction that marks the records. Returns the keys that had one."""
+    parameters = {"integration": integration, "flow": flow, "kind": kind, "keys": sorted(set(keys))}
+    return sorted((await connection.execute(_WITHDRAW, parameters)).scalars())
 
 
 async def of_records(connection: AsyncConnection, integration: int, flow: str, keys: Collection[str]) -> Wishes:
@@ -90,6 +107,7 @@ async def of_records(connection: AsyncConnection, integration: int, flow: str, k
         backfilled=frozenset(row.key for row in rows if row.kind == "backfill"),
         reposted=frozenset(row.key for row in rows if row.kind == "repost"),
         approved={row.key: row.value for row in rows if row.kind == "approve"},
+        excluded={row.key: row.value for row in rows if row.kind == "exclude"},
         made={(row.key, row.kind): row.wished_at for row in rows},
     )
 

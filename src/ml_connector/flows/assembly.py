@@ -39,7 +39,7 @@ from ml_connector.flows.stock import StockFlow
 from ml_connector.flows.stock_guard import StockGuardFlow
 from ml_connector.flows.stock_poll import StockPollFlow
 from ml_connector.flows.stock_recount import StockRecountFlow, seconds_to_night
-from ml_connector.flows.upkeep import HooksFlow, RetentionFlow
+from ml_connector.flows.upkeep import HooksFlow, PulseFlow, RetentionFlow
 from ml_connector.flows.write_back import WriteBackFlow
 
 SCHEDULE_EVERY_S = 30.0
@@ -50,6 +50,7 @@ SIDES: Mapping[str, frozenset[Side]] = {
     upkeep.RETENTION: frozenset(),
     sealing.NAME: frozenset(),
     alerting.NAME: frozenset(),
+    upkeep.PULSE: frozenset(),
     stock_poll.NAME: frozenset(("erp",)),
     shipments_poll.NAME: frozenset(("erp",)),
     stock_guard.NAME: frozenset(("store",)),
@@ -76,6 +77,7 @@ def flows_of(runtime: Runtime, *more: Flow) -> dict[str, Flow]:
         RetentionFlow(runtime),
         SealFlow(runtime),
         AlertsFlow(runtime),
+        PulseFlow(runtime),
         *(PollFlow(runtime, polled) for polled in POLLED),
         StockFlow(runtime),
         StockPollFlow(runtime),
@@ -159,7 +161,8 @@ async def schedule(runtime: Runtime, *more: Scheduled) -> None:
             for flow in POLLED:
                 if integration.flow(flow).enabled:
                     await periodic.ensure(connection, Lane(integration.id, poll_name(flow)))
-            for name in (count.NAME, upkeep.HOOKS, upkeep.RETENTION, sealing.NAME, alerting.NAME):
+            housekeeping = (upkeep.HOOKS, upkeep.RETENTION, upkeep.PULSE, sealing.NAME, alerting.NAME)
+            for name in (count.NAME, *housekeeping):
                 await periodic.ensure(connection, Lane(integration.id, name))
             if integration.flow(stock.NAME).enabled:
                 for name in (stock_poll.NAME, stock_guard.NAME):

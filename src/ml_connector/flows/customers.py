@@ -21,6 +21,7 @@ from ml_connector.flows.answers import outcome_of_error, outcome_of_exclusion, o
 from ml_connector.flows.batches import each_by_itself
 from ml_connector.flows.books import recognise
 from ml_connector.flows.context import Context
+from ml_connector.flows.labels import label_customers
 from ml_connector.flows.runtime import Runtime
 from ml_connector.planning.customers import plan_customer
 from ml_connector.planning.facts import Facts
@@ -62,6 +63,7 @@ async def _process(context: Context, run: Run, applier: Applier, outcomes: dict[
     customers, failures = await each_by_itself(context.customers.customers, keys)
     for key, error in failures.items():
         outcomes[key] = outcome_of_error(error, connection=context.store.id, epoch=context.store.epoch)
+    await label_customers(context, NAME, customers)
     work: list[Work] = []
     for key in [key for key in keys if key not in outcomes]:
         customer = customers.get(key)

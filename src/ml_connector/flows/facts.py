@@ -47,8 +47,10 @@ def facts_of(
     customer_accounts: Mapping[str, str],
     backfilled: bool,
     repost: bool = False,
+    left_out: str = "",
 ) -> Facts:
-    """Every document that stands in the ERP, reversed ones and their reversals included; customers apart."""
+    """Every document that stands in the ERP, reversed ones and their reversals included; customers apart. `left_out`:
+    why a person wants nothing of it posted."""
     rows = list(rows)
     posted: list[PostedDocument] = []
     for posting in sorted(rows, key=lambda p: p.name):
@@ -69,6 +71,7 @@ def facts_of(
         family=context.family,
         kinds=context.kinds,
         repost=frozenset(posting.name.reference for posting in rows) if repost else frozenset(),
+        left_out=left_out,
     )
 
 

@@ -68,5 +68,6 @@ class OrderPlans:
             customer_accounts=self.accounts,
             backfilled=self.assume_backfilled or key in self.wishes.backfilled,
             repost=key in self.wishes.reposted,
+            left_out=self.wishes.excluded.get(key, ""),
         )
         return plan_order(self.snapshots[key], self.context.mapping, self.context.policy, facts)

@@ -23,6 +23,7 @@ from ml_connector.flows.batches import each_by_itself
 from ml_connector.flows.books import recognise
 from ml_connector.flows.context import Context
 from ml_connector.flows.facts import standing_by_record
+from ml_connector.flows.labels import label_orders
 from ml_connector.flows.order_plans import OrderPlans
 from ml_connector.flows.runtime import Runtime
 from ml_connector.flows.stock_orders import note_orders
@@ -68,6 +69,7 @@ class _Batch:
             self.outcomes[key] = self._stopped(result)
         snapshots = await self._read([key for key in self.run.keys if key not in self.outcomes])
         await note_orders(self.context, self.run, snapshots)
+        await label_orders(self.context, NAME, snapshots)
         await crash.point("source.read.a")
         await self._plan_and_apply(snapshots)
         await self._leave_nothing_behind()

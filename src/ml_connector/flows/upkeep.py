@@ -1,9 +1,10 @@
-"""Housekeeping as periodic records: webhooks that the store switched off, old rows, documents to count."""
+"""Housekeeping as periodic records: webhooks that the store switched off, old rows, samples of what waits."""
 
 from collections.abc import Mapping
 
 from ml_connector.connectors.base import ReceivesWebhooks
 from ml_connector.connectors.errors import ConnectorError
+from ml_connector.engine import pulse
 from ml_connector.engine.retention import Retention, sweep
 from ml_connector.engine.runs import Done, Outcome, Run
 from ml_connector.flows.answers import outcome_of_error
@@ -13,6 +14,8 @@ HOOKS = "system:hooks"
 HOOKS_EVERY_S = 300.0
 RETENTION = "system:retention"
 RETENTION_EVERY_S = 3600.0
+PULSE = "system:pulse"
+PULSE_EVERY_S = 60.0
 
 
 class HooksFlow:
@@ -56,3 +59,21 @@ class RetentionFlow:
         # What belongs to no integration in particular is kept as long as nobody says otherwise.
         await sweep(self._runtime.database, Retention(), integration=0)
         return dict.fromkeys(run.keys, Done(next_in_s=RETENTION_EVERY_S))
+
+
+class PulseFlow:
+    """Samples how much waits in each flow and for how long."""
+
+    name = PULSE
+    batch = 1
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.lease_s = runtime.lease_s
+
+    async def run(self, run: Run) -> Mapping[str, Outcome]:
+        integration = await self._runtime.registry.integration(run.integration, epoch=run.epoch)
+        flows = [name for name, settings in integration.flows.items() if settings.enabled]
+        async with self._runtime.database.connect() as connection:
+            await pulse.sample(connection, run.integration, flows)
+        return dict.fromkeys(run.keys, Done(next_in_s=PULSE_EVERY_S))

@@ -18,8 +18,9 @@ class Facts:
     `posted`: documents that earlier runs posted, reversals included; a document that one of them reverses counts as
     gone, whether it is listed or not. `customer_accounts`: key of a customer (store ID, or the hash of a guest's
     e-mail) to the ERP account that exists for it. `backfilled`: the order was asked for in spite of the cut-over.
-    `repost`: base references that an operator wants posted again under the current mapping. `style` and `family`: how
-    the ERP is booked, and which row of `families` it is. `kinds`: what the connection can post; None: any document.
+    `repost`: base references that an operator wants posted again under the current mapping. `left_out`: why a person
+    wants nothing of the order posted; empty: nobody does. `style` and `family`: how the ERP is booked, and which row of
+    `families` it is. `kinds`: what the connection can post; None: any document.
     """
 
     periods: OpenPeriods = OpenPeriods()
@@ -28,6 +29,7 @@ class Facts:
     backfilled: bool = False
     reference_form: ReferenceForm = "short"
     repost: frozenset[str] = frozenset()
+    left_out: str = ""
     style: Style = "journal"
     family: str = ""
     kinds: frozenset[Kind] | None = None

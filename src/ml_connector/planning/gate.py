@@ -31,6 +31,8 @@ _AFTERWARDS = frozenset({REFUNDED, PARTIALLY_REFUNDED, DISPUTED})
 def guard_status(snapshot: OrderSnapshot, policy: Policy, facts: Facts, ledger: Ledger, created: date) -> None:
     """Raises `Stop` for orders that are not planned at all. What was posted is never left behind by an exclusion."""
     order = snapshot.order
+    if facts.left_out:
+        raise exclude(ExcludedCode.BY_PERSON, facts.left_out)
     if order.status_id in _NEVER_A_SALE and not ledger:
         raise exclude(*_NEVER_A_SALE[order.status_id])
     cut_over = policy.posting_cut_over

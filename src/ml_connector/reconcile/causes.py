@@ -12,6 +12,7 @@ class Cause(StrEnum):
     NEVER_HEARD = "never_heard"
     LATE = "late"
     DEAD = "dead"
+    LEFT_OUT = "left_out"
     EXCLUDED = "excluded"
     MISSING = "missing"
     EDITED = "edited"
@@ -50,6 +51,11 @@ ABOUT: dict[Cause, About] = {
         "waiting for longer than it should", "`ml-connector status` shows what fails; is a worker running?"
     ),
     Cause.DEAD: About("dead", "Read its error in `ml-connector status`, then `ml-connector replay`."),
+    Cause.LEFT_OUT: About(
+        "left out by a person",
+        "Nothing, as long as the reason holds; `ml-connector exclude --undo` takes it back.",
+        open=True,
+    ),
     Cause.EXCLUDED: About(
         "left out by a rule, although the store's figures ask for it",
         "Read the reason; `ml-connector plan` shows what is decided now.",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from ml_connector.connectors.base import StoredDocument
+from ml_connector.domain.documents import ExcludedCode
 from ml_connector.engine.postings import OPEN, Posting
 from ml_connector.engine.records import Status
 from ml_connector.reconcile.causes import Cause
@@ -47,6 +48,8 @@ def _lacking(view: View, about: About) -> bool:
     if record is None:
         fresh = view.rules.is_fresh(expected.at) or view.is_fresh()
         return view.say_of_order(Cause.WAITING if fresh else Cause.NEVER_HEARD, about, "")
+    if record.status is Status.EXCLUDED and record.message.startswith(f"{ExcludedCode.BY_PERSON.value}:"):
+        return view.say_of_order(Cause.LEFT_OUT, about, record.message)
     if record.status is Status.EXCLUDED and not view.is_stale():
         if about.store.amount:
             view.say_of_order(Cause.EXCLUDED, about, record.message)

@@ -130,7 +130,7 @@ document.addEventListener("input", event => event.target.closest("[data-keep]")?
 // ---- the age of what is shown: the stream's heartbeat feeds it
 let heard = Date.now();
 const live = () => one("[data-live]");
-document.addEventListener("htmx:after:sse:message", () => { heard = Date.now(); });
+document.addEventListener("htmx:sse:after:message", () => { heard = Date.now(); });
 setInterval(() => {
   const line = live();
   if (!line || !line.dataset.stream) return;

@@ -1,0 +1,40 @@
+"""The tables that pages read: what a record is called, and how its flow went over time."""
+
+from sqlalchemy import Column, DateTime, Double, Index, Integer, Numeric, Table, Text, text
+from sqlalchemy.dialects.postgresql import TSVECTOR
+
+from ml_connector.engine.schema import metadata
+
+
+def _at() -> DateTime:
+    return DateTime(timezone=True)
+
+
+labels = Table(
+    "labels",
+    metadata,
+    Column("integration", Integer, primary_key=True, autoincrement=False),
+    Column("flow", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("party", Text, nullable=False, server_default=text("''")),
+    Column("ship_to", Text, nullable=False, server_default=text("''")),
+    Column("total", Numeric),
+    Column("currency", Text),
+    Column("placed_at", _at()),
+    Column("stamp", _at()),
+    Column("terms", TSVECTOR, nullable=False),
+    Index("labels_terms", "terms", postgresql_using="gin"),
+    comment="What a person calls a record, as the source said it last; stamp: of that snapshot. Holds personal data",
+)
+
+pulses = Table(
+    "pulses",
+    metadata,
+    Column("integration", Integer, primary_key=True, autoincrement=False),
+    Column("flow", Text, primary_key=True),
+    Column("at", _at(), primary_key=True),
+    Column("waiting", Integer, nullable=False),
+    Column("lag_s", Double, nullable=False),
+    comment="How much waited, and since when, at one moment",
+)

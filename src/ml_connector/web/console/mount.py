@@ -1,0 +1,22 @@
+"""Puts the console into the application: its pages, its style and script, its streams."""
+
+from fastapi import FastAPI
+
+from ml_connector.engine.database import Database
+from ml_connector.engine.registry import Registry
+from ml_connector.web.console.assets import assets
+from ml_connector.web.console.frame import Pages
+from ml_connector.web.console.pages import overview
+
+ROUTERS = {"overview": overview.router}
+"""Place of the left bar -> its pages."""
+
+
+def mount(app: FastAPI, database: Database, registry: Registry) -> Pages:
+    """After access is installed. Close `streams` of what is returned when the application ends."""
+    pages = Pages(database, registry, frozenset(ROUTERS))
+    app.state.pages = pages
+    app.add_route("/static/{name}", assets().serve, methods=["GET"])
+    for router in ROUTERS.values():
+        app.include_router(router)
+    return pages
