@@ -88,7 +88,7 @@ async def test_every_route_declares_a_right_or_is_open_for_a_reason(served: Serv
 async def test_what_is_open_asks_for_nobody(served: Served) -> None:
     open_ways = [way for way in all_ways(served.app) if way.open]
     assert not [way for way in open_ways if way.asked]
-    gone = set(OPEN) - {way.path for way in open_ways} - {"/static"}
+    gone = set(OPEN) - {way.path for way in open_ways}
     assert not gone, "names paths that are not there"
 
 

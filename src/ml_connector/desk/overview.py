@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -269,7 +268,7 @@ def _needs(rows: Sequence[IntegrationRow], held: Sequence[Hold], dead: Sequence[
                 f"{wording.title(hold.kind, hold.key, erp)}.",
                 hold.sums,
                 wording.verb(hold.kind, hold.key),
-                hold_href(hold.integration, hold.kind, hold.key),
+                wording.hold_href(hold.integration, hold.kind, hold.key),
             )
         )
     found += [
@@ -279,7 +278,7 @@ def _needs(rows: Sequence[IntegrationRow], held: Sequence[Hold], dead: Sequence[
             each.message,
             {each.currency: each.total} if each.currency and each.total is not None else {},
             "Open",
-            record_href(each.integration, each.flow, each.key),
+            wording.record_href(each.integration, each.flow, each.key),
         )
         for each in dead
     ]
@@ -297,16 +296,6 @@ def _needs(rows: Sequence[IntegrationRow], held: Sequence[Hold], dead: Sequence[
                 )
             )
     return sorted(found, key=lambda need: -max((abs(value) for value in need.sums.values()), default=Decimal(0)))
-
-
-def hold_href(integration: int, kind: str, key: str) -> str:
-    """Where a group of held records is decided."""
-    return "/holds?" + urlencode({"group": f"{integration}:{kind}:{key}"})
-
-
-def record_href(integration: int, flow: str, key: str) -> str:
-    """The page of one record."""
-    return f"/records/{integration}/{flow}/{quote(key, safe='')}"
 
 
 def midnight(zone: str, now: datetime) -> datetime:

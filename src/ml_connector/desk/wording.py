@@ -6,6 +6,7 @@ Every reason says what it waits for and who ends it; the long form is in `docs/o
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote, urlencode
 
 FLOWS: Final[Mapping[str, tuple[str, str]]] = {
     "orders": ("Orders", "to the ERP"),
@@ -230,3 +231,13 @@ def called(flow: str, title: str) -> str:
 
 def document(kind: str) -> str:
     return DOCUMENTS.get(kind, kind.replace("_", " ").capitalize())
+
+
+def hold_href(integration: int, kind: str, key: str) -> str:
+    """Where a group of held records is decided."""
+    return "/holds?" + urlencode({"group": f"{integration}:{kind}:{key}"})
+
+
+def record_href(integration: int, flow: str, key: str) -> str:
+    """The page of one record."""
+    return f"/records/{integration}/{flow}/{quote(key, safe='')}"

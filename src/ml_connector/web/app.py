@@ -22,6 +22,8 @@ from ml_connector.engine.migrations import head, revision
 from ml_connector.engine.registry import Registry
 from ml_connector.engine.vault import Vault
 from ml_connector.web.access import Access, Settings, install, let_in_by_token, problem
+from ml_connector.web.console.frame import environment
+from ml_connector.web.console.mount import mount
 from ml_connector.web.doors import Doors, Opens
 from ml_connector.web.hooks import Hooks
 from ml_connector.web.intake import Intake
@@ -51,6 +53,7 @@ def build(parts: Parts) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         intake.start()
         yield
+        await pages.streams.close()
         await intake.close()
 
     app = FastAPI(
@@ -61,7 +64,8 @@ def build(parts: Parts) -> FastAPI:
         openapi_url=None,
         exception_handlers={HTTPException: _refused, Exception: _failed},
     )
-    install(app, Access(parts.database, parts.vault, parts.settings))
+    install(app, Access(parts.database, parts.vault, environment(), parts.settings))
+    pages = mount(app, parts.database, parts.registry)
     hooks = Hooks(Doors(parts.registry, parts.opens), intake, Refusals(parts.audit, parts.metrics), parts.metrics)
     health = Health(parts)
     app.add_route("/hooks/{connection:path}", hooks.receive, methods=["POST"])

@@ -57,6 +57,8 @@ async def serve(app: FastAPI, listen: Listen) -> bool:
     server = server_of(app, listen)
 
     def stop() -> None:
+        for end in getattr(app.state, "ends", ()):  # what would answer for ever
+            end()
         server.should_exit = True
 
     loop = asyncio.get_running_loop()

@@ -24,7 +24,7 @@ STATUSES = ("running", "waiting", "held", "uncertain", "dead", "excluded", "sync
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What is asked for; everything given must hold. `status`: one of `STATUSES`, or empty. `reason`: a hold's kind, and
+    """Everything given must hold. `status`: one of `STATUSES`, or empty. `reason`: a hold's kind, and
     `about`: its key. `since`: heard of then or later."""
 
     integrations: tuple[int, ...]

@@ -22,7 +22,7 @@ OPEN: Final[Mapping[str, str]] = {
     "/sign-in/single": "who signs in is not signed in yet",
     "/sign-in/single/back": "who signs in is not signed in yet",
     "/welcome/{link}": "the link is the proof",
-    "/static": "style, script and fonts of the sign-in page",
+    "/static/{name}": "style, script and fonts of the sign-in page",
 }
 """Paths that ask for nobody, and why. Everything else declares a right."""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -127,7 +127,7 @@ class Pages:
     async def part(self, template: str, request: Request, **facts: Any) -> str:
         """A part of a page as text, for a stream."""
         known = await self._known(request)
-        return await self.templates.get_template(template).render_async(**known, **facts)
+        return self.templates.get_template(template).render(**known, **facts)
 
     async def render(
         self,
@@ -140,7 +140,7 @@ class Pages:
     ) -> HTMLResponse:
         """A page, or the part of one that htmx asked for: the template tells them apart by `part`."""
         known = await self._known(request)
-        text = await self.templates.get_template(template).render_async(**known, **facts)
+        text = self.templates.get_template(template).render(**known, **facts)
         return HTMLResponse(text, status, headers={"Cache-Control": "no-store", **(headers or {})})
 
     async def _known(self, request: Request) -> dict[str, Any]:
@@ -167,10 +167,10 @@ def environment() -> Environment:
     """Everything escaped, nothing undefined passes for empty."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, enable_async=True,
+        lstrip_blocks=True,
     )  # fmt: skip
-    made.filters.update(FILTERS)
-    made.globals.update(
+    cast("dict[str, Any]", made.filters).update(FILTERS)
+    cast("dict[str, Any]", made.globals).update(
         asset=assets().address, states=STATES, bars=charts.bars, line=charts.line, meter=charts.meter, places=PLACES,
         set_up=SET_UP, wording=wording, Right=Right, lowest=lowest, integration_of=integration_of,
     )  # fmt: skip

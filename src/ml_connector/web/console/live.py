@@ -43,10 +43,14 @@ class Streams:
             self._listener = asyncio.create_task(self._listen(), name="console streams")
         return StreamingResponse(self._events(request, render), media_type="text/event-stream", headers=HEADERS)
 
-    async def close(self) -> None:
-        """Ends every stream, so that the process can end."""
+    def end(self) -> None:
+        """Ends every stream: the process is about to end."""
         self._ends.set()
         self._moved.set()
+
+    async def close(self) -> None:
+        """After `end`, or without it."""
+        self.end()
         if self._listener is not None:
             self._listener.cancel()
             await asyncio.gather(self._listener, return_exceptions=True)

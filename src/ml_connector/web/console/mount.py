@@ -6,9 +6,9 @@ from ml_connector.engine.database import Database
 from ml_connector.engine.registry import Registry
 from ml_connector.web.console.assets import assets
 from ml_connector.web.console.frame import Pages
-from ml_connector.web.console.pages import overview
+from ml_connector.web.console.pages import overview, records
 
-ROUTERS = {"overview": overview.router}
+ROUTERS = {"overview": overview.router, "records": records.router}
 """Place of the left bar -> its pages."""
 
 
@@ -16,6 +16,7 @@ def mount(app: FastAPI, database: Database, registry: Registry) -> Pages:
     """After access is installed. Close `streams` of what is returned when the application ends."""
     pages = Pages(database, registry, frozenset(ROUTERS))
     app.state.pages = pages
+    app.state.ends = [pages.streams.end]
     app.add_route("/static/{name}", assets().serve, methods=["GET"])
     for router in ROUTERS.values():
         app.include_router(router)

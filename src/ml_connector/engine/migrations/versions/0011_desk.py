@@ -47,10 +47,7 @@ def upgrade() -> None:
     # Lists by change, figures of today, and what is not done: none of them may read a million rows.
     op.execute("CREATE INDEX records_heard ON records (integration, heard_at)")
     op.execute("CREATE INDEX records_done ON records (integration, done_at)")
-    op.execute(
-        "CREATE INDEX records_open ON records (integration, status, heard_at)"
-        " WHERE status <> 'synced'"
-    )
+    op.execute("CREATE INDEX records_open ON records (integration, status, heard_at) WHERE status <> 'synced'")
     op.execute("CREATE INDEX postings_number ON postings (integration, number) WHERE number IS NOT NULL")
     op.execute("ALTER TABLE wishes DROP CONSTRAINT wishes_kind_check")
     op.execute(
