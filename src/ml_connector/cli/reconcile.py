@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from ml_connector.cli.exits import CliError, Exit
 from ml_connector.cli.output import JsonOption, Output, to_json
 from ml_connector.cli.reconcile_output import as_csv, as_json, say
+from ml_connector.cli.reconcile_stock import say_stock
 from ml_connector.cli.run import run
 from ml_connector.cli.working import Working, working
 from ml_connector.connectors.base import in_background
@@ -23,9 +24,12 @@ from ml_connector.engine.registry import Integration
 from ml_connector.reconcile import healing
 from ml_connector.reconcile.nightly import rules_of
 from ml_connector.reconcile.sources import ContextSources, zone_of
+from ml_connector.reconcile.stock import covers_stock, reconcile_stock
+from ml_connector.reconcile.stock_values import StockTotals
 from ml_connector.reconcile.stream import Cursor, reconcile
 from ml_connector.reconcile.totals import Totals
 
+T = TypeVar("T")
 TRIES = 5
 PAUSE_S = 5.0
 
@@ -39,8 +43,14 @@ class Reconciled:
     last: date
     time_zone: str
     totals: Totals
+    stock: StockTotals | None
     marked: list[str]
+    marked_skus: list[str]
     seconds: float
+
+    @property
+    def ties(self) -> bool:
+        return self.totals.ties and (self.stock is None or self.stock.ties)
 
 
 def command(
@@ -53,8 +63,13 @@ def command(
     ] = None,
     integration: Annotated[str, typer.Option("--integration", help="One integration; default: all active ones.")] = "",
     heal: Annotated[
-        bool, typer.Option("--heal", help="Mark the orders that a run can mend: never heard of, missing, not amended.")
+        bool,
+        typer.Option("--heal", help="Mark what a run can mend: orders never heard of, missing, not amended; stock."),
     ] = False,
+    stock: Annotated[
+        bool | None,
+        typer.Option("--stock/--no-stock", help="Compare every SKU as of now. Default: where the flow `stock` is on."),
+    ] = None,
     lag_s: Annotated[
         int | None,
         typer.Option("--lag", min=0, help="Seconds after which what is not posted is late. Default: as set."),
@@ -67,7 +82,7 @@ def command(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Compare store, our postings and the ERP: completeness and sums, day by day.
+    """Compare store, our postings and the ERP: completeness and sums, day by day; and stock, SKU by SKU.
 
     Exit status 0: everything ties. 1: there are differences. 2: the call cannot be used as given. 3: a system does not
     answer. Nothing is changed, unless --heal asks for it; nothing is ever posted by this command itself.
@@ -81,14 +96,19 @@ def command(
             raise CliError("--out needs --json or --csv, to know what to write.")
         async with working("reconcile") as engine:
             found = await _integrations(engine, integration)
-            done = [await _one(out, engine, each, since.date(), until, lag_s=lag_s, heal=heal) for each in found]
+            done = [
+                await _one(out, engine, each, since.date(), until, lag_s=lag_s, heal=heal, stock=stock)
+                for each in found
+            ]
         for each in done:
             say(out, each.integration, each.first, each.last, each.totals, each.marked)
+            if each.stock is not None:
+                say_stock(out, each.integration, each.stock, each.marked_skus)
         if csv:
-            _write(out, file, as_csv([(each.integration, each.totals) for each in done]))
+            _write(out, file, as_csv([(each.integration, each.totals, each.stock) for each in done]))
         elif json:
             _write(out, file, to_json(_document(done)) + "\n")
-        return Exit.FINE if all(each.totals.ties for each in done) else Exit.FOUND
+        return Exit.FINE if all(each.ties for each in done) else Exit.FOUND
 
     run(out, work)
 
@@ -104,7 +124,7 @@ async def _integrations(engine: Working, name: str) -> list[Integration]:
 
 async def _one(
     out: Output, engine: Working, integration: Integration, first: date, until: datetime | None, *,
-    lag_s: int | None, heal: bool,
+    lag_s: int | None, heal: bool, stock: bool | None,
 ) -> Reconciled:  # fmt: skip
     started = time.monotonic()
     context = await engine.runtime.context(integration.id, None)
@@ -125,24 +145,32 @@ async def _one(
                 shown.update(task, description=words, completed=cursor.days_done)
 
             await _patiently(lambda: reconcile(sources, rules, cursor, progress=moved))
+            counted: StockTotals | None = None
+            if covers_stock(context) if stock is None else stock:
+
+                def compared(so_far: StockTotals) -> None:
+                    shown.update(task, description=f"{integration.name}: stock, {so_far.skus} SKUs")
+
+                counted = await _patiently(lambda: reconcile_stock(context, lag_s=budget_s, progress=compared))
     marked = healing.to_mark(cursor.totals.found) if heal else []
-    for part in healing.parts_of(marked):
-        async with engine.home.database.transaction() as connection:
-            await healing.mark(connection, integration.id, part)
-    if marked:
-        async with engine.home.database.connect() as connection:
-            await healing.notify(connection, integration.id)
-    return Reconciled(
-        integration.name, first, last, str(zone), cursor.totals, marked, round(time.monotonic() - started, 1)
-    )  # fmt: skip
+    skus = healing.skus_to_mark(counted) if heal and counted else []
+    for flow, keys in ((healing.FLOW, marked), (healing.STOCK, skus)):
+        for part in healing.parts_of(keys):
+            async with engine.home.database.transaction() as connection:
+                await healing.mark(connection, integration.id, part, flow=flow)
+        if keys:
+            async with engine.home.database.connect() as connection:
+                await healing.notify(connection, integration.id, flow=flow)
+    seconds = round(time.monotonic() - started, 1)
+    return Reconciled(integration.name, first, last, str(zone), cursor.totals, counted, marked, skus, seconds)
 
 
-async def _patiently(go_on: Callable[[], Awaitable[bool]]) -> None:
-    """Waits where a system asks to, and tries again what may pass; the cursor stands behind what is done."""
+async def _patiently(go_on: Callable[[], Awaitable[T]]) -> T:
+    """Waits where a system asks to, and tries again what may pass; a cursor stands behind what is done."""
     tried = 0
     while True:
         try:
-            await go_on()
+            return await go_on()
         except Throttled as error:
             await asyncio.sleep(error.retry_after_s or PAUSE_S)
         except (Transient, Unreachable):
@@ -150,8 +178,6 @@ async def _patiently(go_on: Callable[[], Awaitable[bool]]) -> None:
             if tried == TRIES:
                 raise
             await asyncio.sleep(PAUSE_S / TRIES * tried)
-        else:
-            return
 
 
 def _progress(out: Output, cursor: Cursor, name: str) -> Progress:
@@ -165,7 +191,7 @@ def _progress(out: Output, cursor: Cursor, name: str) -> Progress:
 
 def _document(done: list[Reconciled]) -> dict[str, object]:
     return {
-        "ties": all(each.totals.ties for each in done),
+        "ties": all(each.ties for each in done),
         "integrations": [
             {
                 "integration": each.integration,
@@ -173,8 +199,11 @@ def _document(done: list[Reconciled]) -> dict[str, object]:
                 "to": each.last + timedelta(days=1),
                 "time_zone": each.time_zone,
                 "marked": each.marked,
+                "marked_skus": each.marked_skus,
                 "seconds": each.seconds,
                 **as_json(each.totals),
+                "ties": each.ties,
+                "stock": None if each.stock is None else each.stock.as_json(),
             }
             for each in done
         ],

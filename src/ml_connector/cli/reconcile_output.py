@@ -8,15 +8,17 @@ from decimal import Decimal
 from typing import Any
 
 from ml_connector.cli.output import Output
+from ml_connector.cli.reconcile_stock import stock_rows
 from ml_connector.reconcile.causes import ABOUT
+from ml_connector.reconcile.stock_values import StockTotals
 from ml_connector.reconcile.totals import Totals, difference_to_json
 from ml_connector.reconcile.values import Difference
 
 COLUMNS = (
     *("section", "integration", "day", "currency", "kind", "account", "order", "reference", "cause"),
-    *("store", "open", "ours", "erp", "difference", "documents", "text", "next_step"),
+    *("store", "open", "ours", "erp", "difference", "documents", "text", "next_step", "sku", "item", "location"),
 )
-"""Of the CSV. `section`: row, account, difference, open, orders."""
+"""Of the CSV. `section`: row, account, difference, open, orders, stock, stock_open, skus."""
 
 _STATE_WORDS = {
     "posted": "posted",
@@ -107,13 +109,13 @@ def as_json(totals: Totals) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def as_csv(results: Iterable[tuple[str, Totals]]) -> str:
+def as_csv(results: Iterable[tuple[str, Totals, StockTotals | None]]) -> str:
     """One table with a header; cells that a section does not have are empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
-    for integration, totals in results:
-        for row in _csv_rows(totals):
+    for integration, totals, stock in results:
+        for row in (*_csv_rows(totals), *(stock_rows(stock) if stock is not None else ())):
             writer.writerow({"integration": integration, **{name: _cell(value) for name, value in row.items()}})
     return text.getvalue()
 

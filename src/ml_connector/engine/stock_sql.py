@@ -252,3 +252,13 @@ SELECT s.integration, count(*) AS skus, count(*) FILTER (WHERE s.stale IS NOT NU
   FROM stock s JOIN records r ON r.integration = s.integration AND r.flow = 'stock' AND r.key = s.sku
  WHERE r.status <> 'excluded' GROUP BY s.integration ORDER BY s.integration
 """)  # noqa: S608 - constants of this module
+
+# `pending`: a run is due, under way, or has to look once more at what was written.
+STANDINGS = text("""
+SELECT n.sku, s.item, s.wanted, s.sent IS NOT NULL OR coalesce(s.settles_at > statement_timestamp(), false) AS sent,
+       s.stale, r.status, coalesce(r.last_error, r.reason, '') AS why, r.heard_at,
+       coalesce(r.token IS NOT NULL OR r.run_at IS NOT NULL OR r.done_seq < r.seq, false) AS pending
+  FROM unnest(CAST(:skus AS text[])) AS n(sku)
+  LEFT JOIN stock s ON s.integration = :integration AND s.sku = n.sku
+  LEFT JOIN records r ON r.integration = :integration AND r.flow = 'stock' AND r.key = n.sku
+""")

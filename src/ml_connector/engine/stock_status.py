@@ -1,6 +1,6 @@
 """What a person, and the oversell guard, ask of stock: how fresh each figure is, and what drifted."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -87,6 +87,39 @@ async def skus(
             )
             for row in await connection.execute(sql.SKUS, parameters)
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class SkuStanding:
+    """How far we are with a SKU. `wanted`: as of the last run; None: no run has come so far. `sent`: a write was not
+    seen in the store yet. `pending`: a run is due or under way, since `heard_at`."""
+
+    status: str = ""
+    item: str = ""
+    wanted: Mapping[int, int] | None = None
+    sent: bool = False
+    pending: bool = False
+    heard_at: datetime | None = None
+    stale: str = ""
+    why: str = ""
+
+
+async def standings(connection: AsyncConnection, integration: int, skus: Collection[str]) -> dict[str, SkuStanding]:
+    """Every SKU that was asked for, also those that nothing is known of."""
+    rows = await connection.execute(sql.STANDINGS, {"integration": integration, "skus": list(skus)})
+    return {
+        row.sku: SkuStanding(
+            row.status or "",
+            row.item or "",
+            None if row.wanted is None else levels_of(row.wanted),
+            row.sent,
+            row.pending,
+            row.heard_at,
+            row.stale or "",
+            row.why,
+        )
+        for row in rows
+    }
 
 
 async def summaries(database: Database) -> list[StockSummary]:

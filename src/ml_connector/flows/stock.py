@@ -200,7 +200,7 @@ class _Batch:
     async def _plan(self, levels: Mapping[str, "_Figure"], shelves: Mapping[str, StoreStock]) -> dict[str, StockPlan]:
         lag = timedelta(seconds=self.context.stock.stock_lag_s)
         counted = {sku: figure.read_at - lag for sku, figure in levels.items()}
-        taken = await reserved(self.context, self.run, counted)
+        taken = await reserved(self.context, counted)
         self.doubtful = {sku for sku, each in taken.items() if each.unsure}
         default = await default_location(self.context)
         return {

@@ -52,13 +52,13 @@ async def note_orders(context: Context, run: Run, snapshots: Mapping[str, OrderS
             await records.notify(connection, [Lane(run.integration, STOCK)])
 
 
-async def reserved(context: Context, run: Run, counted_before: Mapping[str, datetime]) -> dict[str, Reserved]:
+async def reserved(context: Context, counted_before: Mapping[str, datetime]) -> dict[str, Reserved]:
     """By SKU, what orders have taken of its item, under this or another SKU, and the figure does not show that was
     counted before then. SKUs without are absent."""
     beside = skus_beside(counted_before, context.mapping)
     asked = {sku: Asked(*beside[sku], at) for sku, at in counted_before.items() if sku in beside}
     async with context.database.connect() as connection:
-        return await stock.reserved(connection, run.integration, asked)
+        return await stock.reserved(connection, context.integration.id, asked)
 
 
 def _parts(taken: Sequence[Taken], beside: Mapping[str, tuple[str, Collection[str]]]) -> Iterator[list[Taken]]:
@@ -125,10 +125,21 @@ async def catch_up(context: Context, run: Run) -> bool:
 
     Called right before figures are raised. What is placed after it reaches us like any order, and marks its SKUs then.
     """
+    unread = await unread_orders(context)
+    if len(unread) > CAUGHT_UP:
+        return False
+    snapshots, failures = await each_by_itself(context.orders.orders, unread)
+    await note_orders(context, run, snapshots)
+    return not failures
+
+
+async def unread_orders(context: Context) -> list[str]:
+    """Orders that the store has by now, in their present state, and of which nobody has noted what they hold."""
     if not context.integration.flow(ORDERS).enabled:
-        return True
+        return []
+    integration = context.integration.id
     async with context.database.connect() as connection:
-        kept = await watermarks.read(connection, run.integration, ORDERS)
+        kept = await watermarks.read(connection, integration, ORDERS)
     since = kept or datetime.now(UTC) - timedelta(seconds=FIRST_LOOK_BACK_S)
     changed: dict[str, datetime | None] = {}
     async for page in context.orders.changed_orders(since - timedelta(seconds=LOOK_BACK_S)):
@@ -136,10 +147,5 @@ async def catch_up(context: Context, run: Run) -> bool:
             before = changed.get(change.key)
             changed[change.key] = max(filter(None, (before, change.stamp)), default=None)
     async with context.database.connect() as connection:
-        read = await stock.read_orders(connection, run.integration, list(changed))
-    unread = [key for key, stamp in changed.items() if key not in read or stamp is None or read[key] < stamp]
-    if len(unread) > CAUGHT_UP:
-        return False
-    snapshots, failures = await each_by_itself(context.orders.orders, unread)
-    await note_orders(context, run, snapshots)
-    return not failures
+        read = await stock.read_orders(connection, integration, list(changed))
+    return [key for key, stamp in changed.items() if key not in read or stamp is None or read[key] < stamp]

@@ -62,7 +62,7 @@ async def scan(context: Context, run: Run) -> None:
     async with context.database.connect() as connection:
         began = await stock.now(connection)
         before = await stock.seen_items(connection, run.integration)
-        skus_of = _skus_of(context, await stock.not_in_capitals(connection, run.integration))
+    skus_of = await all_skus_of(context)
     found: dict[str, tuple[str, ItemStock | None]] = {}
     async for page in context.stock.all_stock(sorted(context.mapping.warehouses)):
         if not run.alive or run.stopping:
@@ -83,7 +83,10 @@ SkusOf = Callable[[str], Collection[str]]
 """The SKUs that show an item, as the ERP spells it."""
 
 
-def _skus_of(context: Context, known: Collection[str]) -> SkusOf:
+async def all_skus_of(context: Context) -> SkusOf:
+    """By the mapping, and by the SKUs that are known to be spelled otherwise than their item."""
+    async with context.database.connect() as connection:
+        known = await stock.not_in_capitals(connection, context.integration.id)
     by_item, spelled = SkusOfItems(context.mapping), other_spellings(known, context.mapping)
     return lambda item: spelled.get(item, frozenset()).union(by_item.of(item))
 

@@ -124,10 +124,10 @@ async def _page(
             result.unsettled += 1
         else:
             compared[each.sku] = item, each
-    plans = await _plans(context, run, began, compared, default)
+    plans = await _plans(context, began, compared, default)
     if any(plan.raises for plan in plans.values()):
         await catch_up(context, run)
-        plans = await _plans(context, run, began, compared, default)
+        plans = await _plans(context, began, compared, default)
     drift: dict[str, tuple[Levels, Levels]] = {}
     for sku, plan in plans.items():
         if plan.writes:
@@ -147,13 +147,12 @@ async def _page(
 
 async def _plans(
     context: Context,
-    run: Run,
     began: datetime,
     compared: Mapping[str, tuple[ItemStock, StoreStock]],
     default: int | None,
 ) -> dict[str, StockPlan]:
     counted = began - timedelta(seconds=context.stock.stock_lag_s)
-    taken = await reserved(context, run, dict.fromkeys(compared, counted))
+    taken = await reserved(context, dict.fromkeys(compared, counted))
     return {
         sku: plan_stock(
             item,
