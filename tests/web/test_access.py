@@ -227,6 +227,24 @@ async def test_a_name_is_shown_as_text_whatever_it_holds(served: Served) -> None
     assert "<script>alert" not in page.text
 
 
+async def test_the_audit_says_who_did_it(served: Served) -> None:
+    await user(served, Role.operator, "olga", password=PASSWORD)
+    olga = Visitor(served)
+    await olga.sign_in("olga", "not this one here")
+    await olga.sign_in("olga")
+    await olga.post("/account/tokens", name="ci", role="viewer", days="9")
+    await olga.post("/sign-out")
+    async with served.database.connect() as sql:
+        rows = await sql.execute(text("SELECT who, data->>'action' FROM audit WHERE kind = 'access' ORDER BY id"))
+        told = [(row[0], row[1]) for row in rows]
+    assert told[1:] == [
+        ("nobody", "sign_in_refused"),
+        ("user:olga", "signed_in"),
+        ("user:olga", "token_made"),
+        ("user:olga", "signed_out"),
+    ]
+
+
 # ------------------------------------------------------------------ what surrounds it
 
 

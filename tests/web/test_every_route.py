@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, Mount, Route
 
 from ml_connector.domain.access import RIGHTS, Right, Role
+from ml_connector.web.access import requires
 from ml_connector.web.access.gate import Asked
 from ml_connector.web.access.install import OPEN
 from tests.web.serving import Served, serving
@@ -64,9 +65,18 @@ def ways(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[Way]:
             yield Way(path, method, rights, any(each.right is None for each in asked), bool(asked))
 
 
+async def _nothing() -> dict[str, str]:
+    return {}
+
+
 @pytest.fixture
 async def served(database_url: str) -> AsyncIterator[Served]:
+    """With a page and a call of the API for every right beside what there is, so that the walk misses none."""
     async with serving(database_url) as running:
+        for right in Right:
+            for path in (f"/of/{right}", f"/api/v1/of/{right}"):
+                asked = [Depends(requires(right))]
+                running.app.add_api_route(path, _nothing, methods=["GET", "POST"], dependencies=asked)
         yield running
 
 
