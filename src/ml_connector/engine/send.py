@@ -215,6 +215,10 @@ class Sender:
         for parcel, result in zip(parcels, padded, strict=False):
             row, document = parcel.row, parcel.document
             sent = by_name.get(row.name)
+            if sent is None and isinstance(result, Refused):  # before a byte left: the posting is as it was
+                self.story("rejected", row.record_key, row.name.written, {"error": result.message})
+                settled[row.name] = _refused(result, document)
+                continue
             if sent is None:
                 settled[row.name] = Changed("the posting was never opened for sending")
                 continue
@@ -268,11 +272,14 @@ def _judged(sent: Sent, result: PostResult, document: Document, horizon_s: float
         stored = {"warnings": list(result.warnings)} if result.warnings else None
         return Answer(sent, State.POSTED, number=result.number, stored=stored), Stands(result.number)
     if isinstance(result, Refused):
-        answer = Answer(sent, State.REJECTED, error=result.message)
-        if result.transient:
-            return answer, Failed(Transient(result.message, code=result.code))
-        return answer, Stopped(result.hold or "rejected", document.reference, result.message)
+        return Answer(sent, State.REJECTED, error=result.message), _refused(result, document)
     return Answer(sent, State.UNCERTAIN, error=result.message), Waits(reference, min(EARLY_LOOKS_S[0], horizon_s))
+
+
+def _refused(result: Refused, document: Document) -> Stop:
+    if result.transient:
+        return Failed(Transient(result.message, code=result.code))
+    return Stopped(result.hold or "rejected", document.reference, result.message)
 
 
 async def _all(calls: Sequence[Awaitable[dict[Name, Stands | Stop]]]) -> list[dict[Name, Stands | Stop]]:
