@@ -13,7 +13,7 @@ from ml_connector.engine.access.passwords import check_password
 from ml_connector.engine.access.users import User
 from ml_connector.engine.access.values import AccessRefused, Busy
 from ml_connector.web.access.gate import session_value, signed_in
-from ml_connector.web.access.pages import page
+from ml_connector.web.access.pages import THEMES, page
 from ml_connector.web.access.parts import access_of
 from ml_connector.web.access.sign_in import clock, same
 
@@ -21,7 +21,6 @@ router = APIRouter(prefix="/account", max_body_size=64 * 1024, include_in_schema
 
 SignedIn = Annotated[Person, Depends(signed_in)]
 Field = Annotated[str, Form()]
-THEMES = ("", "light", "dark")
 LOCALES = ("", "en-US", "en-GB", "de-DE", "fr-FR", "es-ES", "nl-NL", "sv-SE", "pl-PL")
 DONE = {
     "password": "Your password is changed. Wherever else you were signed in, you are not any more.",
@@ -44,7 +43,7 @@ async def account_page(request: Request, who: Person, status: int = 200, *, part
         "recovery_left": await second_factor.recovery_left(access.database, who.id),
         "roles": [role for role in Role if level(role) <= level(who.role)],
         "days": tokens.DAYS,
-        "themes": THEMES,
+        "themes": ("", *THEMES),
         "locales": LOCALES,
     }
     done = DONE.get(request.query_params.get("done", ""), "") if not said else ""
@@ -136,8 +135,10 @@ async def revoke_token(request: Request, who: SignedIn, name: Field = "") -> Res
 async def change_shown(
     request: Request, who: SignedIn, theme: Field = "", locale: Field = "", zone: Field = ""
 ) -> Response:
-    if theme not in THEMES or locale not in LOCALES or (zone and zone not in available_timezones()):
+    if theme not in ("", *THEMES) or locale not in LOCALES or (zone and zone not in available_timezones()):
         words = "There is no such theme, locale or time zone; a time zone is written as Europe/Berlin."
         return await account_page(request, who, 422, part="shown", said=words)
     await users.set_shown(access_of(request).database, who.id, locale=locale, zone=zone, theme=theme)
-    return _done("shown")
+    answer = _done("shown")
+    answer.delete_cookie("theme", path="/")  # what the button of this browser chose gives way
+    return answer

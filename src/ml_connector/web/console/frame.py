@@ -22,6 +22,7 @@ from ml_connector.engine.registry import Integration, Registry
 from ml_connector.engine.views import counts, notes
 from ml_connector.reconcile.results import last_results
 from ml_connector.web.access import csrf_token
+from ml_connector.web.access.pages import theme_of
 from ml_connector.web.console import charts
 from ml_connector.web.console.assets import assets
 from ml_connector.web.console.live import Streams
@@ -152,7 +153,7 @@ class Pages:
             "frame": frame,
             "zone": frame.zone,
             "part": request.headers.get("HX-Request") == "true",
-            "theme": _theme(request),
+            "theme": theme_of(request),
         }
 
 
@@ -185,9 +186,3 @@ def integration_of(frame: Frame, id: int) -> str:
 def chosen_integration(frame: Frame, integrations: list[Integration]) -> list[Integration]:
     """Those that the page is about."""
     return [each for each in integrations if each.id in frame.ids]
-
-
-def _theme(request: Request) -> str:
-    """As asked for in the address, kept in the cookie, or as the system says (empty)."""
-    asked = request.query_params.get("theme", "") or request.cookies.get("theme", "")
-    return asked if asked in ("light", "dark") else ""

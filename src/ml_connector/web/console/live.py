@@ -1,8 +1,8 @@
 """Pages that keep themselves current: one stream of server-sent events for each, scoped by the page's filter.
 
 The page's part is rendered again when the queue says that something moved, or every few seconds; it is sent only if it
-came out differently, at most once a second. A heartbeat tells how old what is shown may be. Beyond `STREAMS` in one
-process a page is told to ask again by itself.
+came out differently, at most once a second, and only while who asked may still look. A heartbeat tells how old what is
+shown may be. Beyond `STREAMS` in one process a page is told to ask again by itself.
 """
 
 import asyncio
@@ -13,8 +13,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from ml_connector.domain.access import Right
 from ml_connector.engine.database import Database
 from ml_connector.engine.records import CHANNEL
+from ml_connector.web.access import still
 
 STREAMS = 200
 LOOK_EVERY_S = 5.0
@@ -62,6 +64,8 @@ class Streams:
         try:
             while not self._ends.is_set() and not await request.is_disconnected():
                 try:
+                    if not await still(request, Right.look):
+                        return
                     made = await render()
                 except (SQLAlchemyError, OSError) as error:
                     log.warning("console.stream", why=type(error).__name__)
