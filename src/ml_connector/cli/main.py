@@ -39,6 +39,7 @@ COMMANDS: dict[str, Command] = {
     "decide": Command("decide", "Say what is true of a held document, after looking at it in the ERP."),
     "reconcile": Command("reconcile", "Compare store, our postings and the ERP: completeness and sums, day by day."),
     "audit": Command("audit", "Search every call and change of state; verify that nothing was altered.", group=True),
+    "check": Command("check", "Send a test order the whole way through a test pair, now."),
     "alerts": Command("alerts", "What is wrong, who is told of it, and whether the channels work.", group=True),
     "user": Command("user", "Who may sign in, with which role; tokens for programs.", group=True),
     "config": Command("config", "Show, check, apply and export the configuration.", group=True),

@@ -125,6 +125,23 @@ class ReconcileEntry(Part):
 
 NIGHTLY = ReconcileEntry()
 
+
+class CheckEntry(Part):
+    """The synthetic check: a test order every `every_s` seconds that must come through within `within_s`. `staging`:
+    the pair is for tests although its connections are no sandboxes."""
+
+    enabled: bool = False
+    staging: bool = False
+    every_s: Annotated[int, Field(ge=60, le=604_800)] = 3600
+    within_s: Annotated[int, Field(ge=10, le=3_600)] = 300
+    sku: str = ""
+    name: Annotated[str, Field(min_length=1, max_length=250)] = "Synthetic check"
+    price: Annotated[str, Field(pattern=r"^[0-9]{1,6}(\.[0-9]{1,4})?$")] = "1.00"
+    payment_method: Annotated[str, Field(min_length=1)] = "Bank Deposit"
+
+
+NO_CHECK = CheckEntry()
+
 FLOWS = ("orders", "customers", "stock", "shipments")
 Flow = Literal["orders", "customers", "stock", "shipments"]
 
@@ -139,6 +156,7 @@ class IntegrationEntry(Part):
     flows: dict[Flow, FlowEntry] = {}
     retention: RetentionDays = NO_RETENTION
     reconcile: ReconcileEntry = NIGHTLY
+    check: CheckEntry = NO_CHECK
     policy: PolicyValues
     mapping: MappingFile = MappingFile()
 

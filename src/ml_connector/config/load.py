@@ -97,6 +97,9 @@ def _sides(entry: IntegrationEntry, config: ConfigFile, systems: Systems) -> Ite
             wanted = "a store" if side == "store" else "an ERP"
             yield (side,), f"{name!r} is a connection to {system.title}, which is not {wanted}"
     store = config.connections.get(entry.store)
+    both = [config.connections[name] for name in (entry.store, entry.erp) if name in config.connections]
+    if entry.check.enabled and not entry.check.staging and not all(connection.sandbox for connection in both):
+        yield ("check", "enabled"), "is for sandboxes: set `staging: true` if no real books are behind this pair"
     if entry.webhook_url:
         if not entry.webhook_url.startswith("https://") and not (store and store.sandbox):
             yield ("webhook_url",), "must begin with https://"

@@ -91,6 +91,21 @@ class ReconcileSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckSettings:
+    """The synthetic check: a test order every `every_s` seconds that must come through within `within_s`. `staging`:
+    the pair is for tests although its connections are no sandboxes; without that, only sandboxes are tested."""
+
+    enabled: bool = False
+    staging: bool = False
+    every_s: int = 3600
+    within_s: int = 300
+    sku: str = ""
+    name: str = "Synthetic check"
+    price: str = "1.00"
+    payment_method: str = "Bank Deposit"
+
+
+@dataclass(frozen=True, slots=True)
 class Integration:
     """One store connection joined with one ERP connection, with the mapping and policy that are current at `epoch`."""
 
@@ -124,6 +139,10 @@ class Integration:
     @property
     def reconcile(self) -> ReconcileSettings:
         return ReconcileSettings(**self.content.get("reconcile", {}))
+
+    @property
+    def check(self) -> CheckSettings:
+        return CheckSettings(**self.content.get("check", {}))
 
     def latency_budget_s(self, flow: str) -> int:
         """Seconds within which a change of the flow is to be done."""

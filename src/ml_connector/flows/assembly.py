@@ -16,6 +16,7 @@ from ml_connector.engine.registry import Integration
 from ml_connector.engine.runs import Again, Dead, Done, Fail, Flow, Hold, Outcome, Run
 from ml_connector.flows import (
     alerting,
+    checking,
     count,
     sealing,
     shipments,
@@ -27,6 +28,7 @@ from ml_connector.flows import (
     upkeep,
 )
 from ml_connector.flows.alerting import AlertsFlow
+from ml_connector.flows.checking import CheckFlow
 from ml_connector.flows.count import CountFlow
 from ml_connector.flows.customers import CustomersFlow
 from ml_connector.flows.orders import OrdersFlow
@@ -51,6 +53,7 @@ SIDES: Mapping[str, frozenset[Side]] = {
     sealing.NAME: frozenset(),
     alerting.NAME: frozenset(),
     upkeep.PULSE: frozenset(),
+    checking.NAME: frozenset(),
     stock_poll.NAME: frozenset(("erp",)),
     shipments_poll.NAME: frozenset(("erp",)),
     stock_guard.NAME: frozenset(("store",)),
@@ -78,6 +81,7 @@ def flows_of(runtime: Runtime, *more: Flow) -> dict[str, Flow]:
         SealFlow(runtime),
         AlertsFlow(runtime),
         PulseFlow(runtime),
+        CheckFlow(runtime),
         *(PollFlow(runtime, polled) for polled in POLLED),
         StockFlow(runtime),
         StockPollFlow(runtime),
@@ -164,6 +168,8 @@ async def schedule(runtime: Runtime, *more: Scheduled) -> None:
             housekeeping = (upkeep.HOOKS, upkeep.RETENTION, upkeep.PULSE, sealing.NAME, alerting.NAME)
             for name in (count.NAME, *housekeeping):
                 await periodic.ensure(connection, Lane(integration.id, name))
+            if integration.check.enabled:
+                await periodic.ensure(connection, Lane(integration.id, checking.NAME))
             if integration.flow(stock.NAME).enabled:
                 for name in (stock_poll.NAME, stock_guard.NAME):
                     await periodic.ensure(connection, Lane(integration.id, name))

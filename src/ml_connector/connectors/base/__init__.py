@@ -55,9 +55,11 @@ from ml_connector.connectors.base.store import (
     ChangePage,
     Delivery,
     KnowsItself,
+    PlacesSyntheticOrders,
     ReadsCustomers,
     ReadsOrders,
     ReceivesWebhooks,
+    SyntheticOrder,
     WritesBack,
 )
 from ml_connector.connectors.base.system import (
@@ -99,6 +101,7 @@ __all__ = [
     "Outgoing",
     "Permit",
     "Pings",
+    "PlacesSyntheticOrders",
     "PostResult",
     "Posted",
     "Priority",
@@ -119,6 +122,7 @@ __all__ = [
     "SetupStep",
     "StoredDocument",
     "StoredLine",
+    "SyntheticOrder",
     "System",
     "TellsBooks",
     "Timing",

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
 from ml_connector.domain.customers import Customer
@@ -73,6 +74,25 @@ class ReceivesWebhooks(Protocol):
 
     async def ensure_hooks(self, destination: str) -> Sequence[str]:
         """Makes our hooks exist and active at `destination`; says in words what was changed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticOrder:
+    """A test order of one line. `marker` says in the order itself that it is none of a customer. `price`: with and
+    without tax, in the store's currency."""
+
+    marker: str
+    sku: str
+    name: str
+    price: Decimal
+    payment_method: str
+
+
+@runtime_checkable
+class PlacesSyntheticOrders(Protocol):
+    async def place_synthetic(self, order: SyntheticOrder) -> str:
+        """Places a test order as if it were paid; its key. Never called where real books are behind the store."""
         ...
 
 

@@ -4,8 +4,18 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from ml_connector.connectors.base import ChangePage, Check, Delivery, Ledger, Permit, Services, Settings, Timing
-from ml_connector.connectors.bigcommerce import changes, customers, health, hooks, notes, webhooks
+from ml_connector.connectors.base import (
+    ChangePage,
+    Check,
+    Delivery,
+    Ledger,
+    Permit,
+    Services,
+    Settings,
+    SyntheticOrder,
+    Timing,
+)
+from ml_connector.connectors.bigcommerce import changes, customers, health, hooks, notes, synthetic, webhooks
 from ml_connector.connectors.bigcommerce.answers import SYSTEM
 from ml_connector.connectors.bigcommerce.client import Client, host_of
 from ml_connector.connectors.bigcommerce.facts import StoreFacts
@@ -83,6 +93,10 @@ class BigCommerce:
         return await hooks.ensure_hooks(self._client, self._settings, destination, remove_others=remove_others)
 
     # ------------------------------------------------------------------ write back
+
+    async def place_synthetic(self, order: SyntheticOrder) -> str:
+        """A test order, awaiting fulfillment; its number."""
+        return await synthetic.place(self._client, order)
 
     async def note_documents(self, order_key: str, numbers: Mapping[str, str]) -> None:
         """Reference -> ERP number beside the order; nothing when `write_back` is off."""
