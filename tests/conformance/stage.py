@@ -11,19 +11,23 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, cast
 
-from ml_connector.connectors.base import Ledger, Settings
+from ml_connector.connectors.base import Ledger, Services, Settings
 from ml_connector.connectors.errors import ConnectorError
 from ml_connector.connectors.systems import find_system
 from ml_connector.domain.documents import ITEMISED, Document, Kind
 from ml_connector.engine import crash
+from ml_connector.engine.apply import Work
 from ml_connector.engine.database import Database
+from ml_connector.engine.ending import write_outcomes
 from ml_connector.engine.outcomes import Applied, Failed, Result
 from ml_connector.engine.records import sweep
+from ml_connector.engine.runs import Done, Outcome
+from ml_connector.flows.answers import outcome_of_stop
 from ml_connector.planning import Facts, plan_order
 from ml_connector.sandbox.process import Announced
 from tests.conformance.systems import Listed
 from tests.connectors.shared import LocalServices
-from tests.exactly_once.desk import Books, Desk
+from tests.exactly_once.desk import ERP, Books, Desk
 from tests.planning.store import StoreOrder, a_mapping, a_policy, a_refund, an_item, captured, documents
 
 TIMING = {"p_s": 2, "t_s": 3, "l_s": 1}
@@ -61,16 +65,21 @@ class Erp:
             match["method"] = method
         self.call("POST", "/faults", {"match": match, "fault": name, "args": args})
 
+    def fault_writes(self, name: str, *, times: int = 1, **args: Any) -> None:
+        """The next `times` requests that post a document meet the fault; more than one request may make one."""
+        for method, path in self.listed.writes:
+            self.fault(name, path, method=method, times=times, **args)
+
     def hits(self) -> int:
         return sum(rule["hits"] for rule in self.call("GET", "/faults")["faults"])
 
     def clear_faults(self) -> None:
         self.call("DELETE", "/faults")
 
-    def requests(self, path: str) -> int:
-        """How many requests came that may write, to a path that `path` matches: a system may read there as well."""
+    def written(self) -> int:
+        """How many requests came that post documents: a system may read at the same path."""
         return sum(
-            request["method"] not in ("GET", "HEAD") and re.search(path, request["path"]) is not None
+            any(request["method"] == method and re.search(path, request["path"]) for method, path in self.listed.writes)
             for request in self.state("requests")
         )
 
@@ -92,7 +101,7 @@ def settings_of(listed: Listed, announced: Announced, **settings: object) -> Set
 
 @asynccontextmanager
 async def connector_of(
-    listed: Listed, announced: Announced, services: LocalServices | None = None, **settings: object
+    listed: Listed, announced: Announced, services: Services | None = None, **settings: object
 ) -> AsyncIterator[Any]:
     """A live connector, closed at the end."""
     system = find_system(listed.system)
@@ -113,14 +122,16 @@ class Stage:
 
     # -------------------------------------------------------------- what is wanted
 
-    def plan(self, *, status: int = 11, accounts: Mapping[str, str] | None = None) -> tuple[Document, ...]:
+    def plan(
+        self, *, status: int = 11, accounts: Mapping[str, str] | None = None, number: int = int(KEY)
+    ) -> tuple[Document, ...]:
         """An order of a registered customer, its payment, a refund of one unit and the money that went back."""
         system = find_system(self.listed.system)
-        paid = captured(StoreOrder().snapshot())
+        paid = captured(StoreOrder(id=number).snapshot(), id=f"1{number}")
         billing = replace(paid.order.billing, street_1="Main Street 1", city="Austin", zip="78701", phone="5125550100")
         paid = replace(paid, order=replace(paid.order, status_id=status, billing=billing))
         if status != 5:
-            paid = replace(paid, refunds=(a_refund("21.65", "1.65", an_item("PRODUCT", 501, 1)),))
+            paid = replace(paid, refunds=(a_refund("21.65", "1.65", an_item("PRODUCT", 501, 1), number=number),))
         tables = {"customers": {"one_time": "199999", "individual": {}}, **self.listed.mapping}
         facts = Facts(
             reference_form=system.reference_form or "short",
@@ -131,13 +142,13 @@ class Stage:
         )
         return documents(plan_order(paid, a_mapping(**tables), a_policy(), facts))
 
-    async def with_customer(self) -> tuple[Document, ...]:
+    async def with_customer(self, *, number: int = int(KEY)) -> tuple[Document, ...]:
         """The plan once its customer stands, as the orders flow makes it."""
         customer = self.plan()[0]
         assert customer.kind is Kind.CUSTOMER
         assert customer.party is not None
         numbers = await self.settled([customer], key="customer")
-        return self.plan(accounts={customer.party.key: numbers[customer.reference]})
+        return self.plan(accounts={customer.party.key: numbers[customer.reference]}, number=number)
 
     # -------------------------------------------------------------- the way of every run
 
@@ -150,6 +161,16 @@ class Stage:
             result = Failed(error)
         await self.desk.end(run, result)
         return result
+
+    async def run_together(self, wanted: Mapping[str, Sequence[Document]]) -> dict[str, Result]:
+        """One run of several orders, by key."""
+        run = await self.desk.claim(*wanted)
+        applier = self.desk.applier(run)
+        stopped: dict[str, Result] = {**await applier.resolve(list(wanted))}
+        work = [Work(key, tuple(documents)) for key, documents in wanted.items() if key not in stopped]
+        results = stopped | dict(await applier.apply(work))
+        await write_outcomes(self.desk.database, run, {key: _outcome(result) for key, result in results.items()})
+        return results
 
     async def settled(self, wanted: Sequence[Document], key: str = KEY) -> dict[str, str]:
         """Runs until everything stands; time that an unknown outcome has to wait passes in between."""
@@ -184,6 +205,10 @@ class Stage:
             if document.kind is not Kind.CUSTOMER:
                 assert Decimal(stored[0]["total"]) == worth(document), document.reference
                 assert stored[0]["currency"] == document.currency
+
+
+def _outcome(result: Result) -> Outcome:
+    return Done() if isinstance(result, Applied) else outcome_of_stop(result, connection=ERP, epoch=0)
 
 
 def worth(document: Document) -> Decimal:

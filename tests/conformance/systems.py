@@ -13,19 +13,22 @@ TAX_CODES = sorted({row["tax_code"] for row in MAPPING["taxes"]})  # type: ignor
 
 @dataclass(frozen=True)
 class Listed:
-    """`writes` and `looks`: regular expressions of the paths by which documents are posted and looked up.
+    """`writes`: method and path (a regular expression) of each request by which documents are posted; `looks`: of the
+    paths by which they are looked up.
 
     `settings`: of the connection, beside address, login and timing. `closed_period`: a seed that closes the day of the
-    documents. `mapping`: tables that differ from those of the planner's own tests.
+    documents. `mapping`: tables that differ from those of the planner's own tests. `approval`: the fault by which an
+    approval procedure catches a document; empty where the system has none.
     """
 
     system: str
     settings: Mapping[str, object]
     seed: Mapping[str, object]
-    writes: str
+    writes: tuple[tuple[str, str], ...]
     looks: str
     closed_period: Mapping[str, object]
     mapping: Mapping[str, object] = field(default_factory=dict[str, Any])
+    approval: str = ""
 
     def __str__(self) -> str:
         return self.system
@@ -40,7 +43,7 @@ LISTED = (
             "customer_reconciliation_account": "12100000",
         },
         seed={"gl_accounts": ACCOUNTS, "tax_codes": TAX_CODES, "customers": ["199999"]},
-        writes="journalentry|A_BusinessPartner$",
+        writes=(("POST", "journalentry|A_BusinessPartner$"),),
         looks="API_OPLACCTGDOCITEMCUBE_SRV",
         closed_period={"open_to": "2025-12-31"},
     ),
@@ -48,7 +51,7 @@ LISTED = (
         "business_one",
         settings={"company": "SBO_STORE", "freight_code": 1, "charge_item": "ADJUSTMENT"},
         seed={"settings": {"tax_rounding": "document", "periods_locked_until": None}},
-        writes="/(Invoices|CreditNotes|IncomingPayments|VendorPayments|BusinessPartners)$",
+        writes=(("POST", "/(Invoices|CreditNotes|IncomingPayments|VendorPayments|BusinessPartners)$"),),
         looks="/(Invoices|CreditNotes|IncomingPayments|VendorPayments|BusinessPartners|Drafts)$",
         closed_period={"settings": {"periods_locked_until": "2026-12-31"}},
         mapping={
@@ -57,5 +60,6 @@ LISTED = (
             "taxes": [{"name": "state", "rate": "8.25", "tax_code": "O825", "account": "220000"}],
             "untaxed_code": "X0",
         },
+        approval="approval",
     ),
 )
