@@ -272,6 +272,106 @@ async def test_one_update_of_a_document_is_in_flight_at_a_time(database: Databas
     assert await postings.send(database, fence, [later], TIMING)
 
 
+def update(generation: int, of: Name) -> Planned:
+    """A document of the target gets this name, with new content."""
+    return document(Name(ORDER.reference, generation), str(generation), step=Step.UPDATE, reverses=of)
+
+
+async def licence_for(database: Database, fence: Fence, wanted: Planned) -> tuple[Sent, ...]:
+    (row,) = await planned(database, fence, wanted)
+    if (row.step, row.reverses) != (wanted.step, wanted.reverses):
+        assert await postings.replan(database, fence, [(row, wanted)])
+        row = await read(database, wanted.name)
+    return await postings.send(database, fence, [row], TIMING)
+
+
+async def test_a_change_in_place_needs_what_it_replaces(database: Database, fence: Fence) -> None:
+    second = update(2, ORDER)
+    (licence,) = await sent(database, fence)
+    assert not await licence_for(database, fence, second), "what it replaces is on its way"
+    await postings.answer(database, fence, [Answer(licence, State.POSTED, number="4711")], TIMING)
+    assert await licence_for(database, fence, second)
+
+
+async def test_one_document_is_changed_or_reversed_by_one_request_at_a_time(database: Database, fence: Fence) -> None:
+    await answered(database, fence, State.POSTED)
+    (change,) = await sent(database, fence, update(2, ORDER))
+    assert not await licence_for(database, fence, reversal()), "a change of it is on its way"
+    await postings.answer(database, fence, [Answer(change, State.POSTED, number="4711")], TIMING)
+    assert not await licence_for(database, fence, reversal()), "it does not stand under that name any more"
+    assert await licence_for(database, fence, reversal(Name(ORDER.reference, 2)))
+
+
+async def test_no_change_while_it_is_being_reversed(database: Database, fence: Fence) -> None:
+    await answered(database, fence, State.POSTED)
+    (undoing,) = await sent(database, fence, reversal())
+    assert not await licence_for(database, fence, update(2, ORDER))
+    await postings.answer(database, fence, [Answer(undoing, State.POSTED)], TIMING)
+    assert not await licence_for(database, fence, update(2, ORDER)), "it was reversed"
+
+
+async def test_after_a_change_only_the_new_name_is_live_and_bars_the_next(database: Database, fence: Fence) -> None:
+    await answered(database, fence, State.POSTED)
+    await pass_time(database, TIMING.v_s)
+    await answered(database, fence, State.POSTED, update(2, ORDER))
+    async with database.connect() as connection:
+        rows = await postings.of_records(connection, 1, "orders", ["1"])
+        assert await postings.updated_names(connection, 1, [ORDER.reference]) == {ORDER: State.POSTED}
+        witness = await postings.youngest(connection, 1, 2, TIMING)
+    assert postings.live_generations(rows.values())[ORDER.reference].name.generation == 2
+    assert witness is not None
+    assert witness.name.generation == 2, "no look-up has to show the old name"
+    third = document(Name(ORDER.reference, 3), "c")
+    assert not await licence_for(database, fence, third), "the second stands"
+    assert await licence_for(database, fence, update(3, Name(ORDER.reference, 2)))
+
+
+async def test_a_change_is_barred_by_an_earlier_generation_that_stands_too(database: Database, fence: Fence) -> None:
+    await answered(database, fence, State.POSTED)
+    second = document(Name(ORDER.reference, 2), "b")
+    rows = await planned(database, fence, second)
+    await postings.found(database, fence, [Found(rows[0], State.POSTED, "4712")], TIMING)  # somebody's, found
+    assert not await licence_for(database, fence, update(3, second.name))
+    await answered(database, fence, State.POSTED, reversal())
+    assert await licence_for(database, fence, update(3, second.name))
+
+
+async def test_what_was_changed_and_is_gone_leaves_the_next_generation_free(database: Database, fence: Fence) -> None:
+    await answered(database, fence, State.POSTED)
+    changed = await answered(database, fence, State.POSTED, update(2, ORDER))
+    async with database.transaction() as connection:
+        assert await postings.decide(connection, changed, State.VOID, why="cancelled by hand")
+    async with database.connect() as connection:
+        rows = await postings.of_records(connection, 1, "orders", ["1"])
+    assert postings.live_generations(rows.values()) == {}
+    assert not await licence_for(database, fence, reversal()), "the old name is gone with it"
+    assert await licence_for(database, fence, document(Name(ORDER.reference, 3), "c"))
+
+
+async def test_a_change_that_was_never_seen_leaves_the_old_name_standing(database: Database, fence: Fence) -> None:
+    await answered(database, fence, State.POSTED)
+    (row,) = await planned(database, fence, update(2, ORDER))
+    async with database.transaction() as connection:
+        assert await postings.decide(connection, row, State.VOID, why="not wanted")
+    async with database.connect() as connection:
+        rows = await postings.of_records(connection, 1, "orders", ["1"])
+    assert postings.live_generations(rows.values())[ORDER.reference].name == ORDER
+    assert not await licence_for(database, fence, document(Name(ORDER.reference, 3), "c")), "the first stands"
+    assert await licence_for(database, fence, update(3, ORDER))
+
+
+async def test_a_plan_may_turn_a_change_into_a_document_of_its_own(database: Database, fence: Fence) -> None:
+    await answered(database, fence, State.POSTED)
+    (row,) = await planned(database, fence, update(2, ORDER))
+    anew = document(Name(ORDER.reference, 2), "b")
+    assert await postings.replan(database, fence, [(row, anew)]) == {anew.name}
+    row = await read(database, anew.name)
+    assert (row.step, row.reverses) == (Step.CREATE, None)
+    assert not await postings.send(database, fence, [row], TIMING)
+    await answered(database, fence, State.POSTED, reversal())
+    assert await postings.send(database, fence, [await read(database, anew.name)], TIMING)
+
+
 # ------------------------------------------------------------------ answers
 
 

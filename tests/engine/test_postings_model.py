@@ -34,6 +34,7 @@ from tests.engine.clock import START, pass_time, steer
 from tests.engine.model_settings import explored
 
 TIMING = Timing(p_s=2, t_s=10, l_s=10, v_s=3, s_s=0)
+# The third is the second, changed in place: the ERP's document gets the name with the content.
 ORDERS = tuple(Name("S1-O1", generation) for generation in (1, 2, 3))
 REVERSALS = tuple(Name("S1-XO1", generation) for generation in (1, 2))
 OPEN, LIVE = (State.SENDING, State.UNCERTAIN), (State.POSTED, State.CHECKED)
@@ -51,6 +52,7 @@ class Row:
     resolve_at: float | None = None
     count_at: float | None = None
     recount_at: float | None = None
+    numbered: bool = False
 
 
 @dataclass
@@ -94,6 +96,17 @@ class Run:
 class Erp:
     documents: list[Document] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
+
+    def commit(self, name: Name, content: str, now: float) -> str:
+        """What becomes of a request that the ERP takes up: a change in place needs what it changes."""
+        if name == ORDERS[2]:
+            undone = any(d.name == REVERSALS[1] for d in self.documents)
+            changed = next((d for d in self.documents if d.name == ORDERS[1] and d.ours and not undone), None)
+            if changed is None:
+                return "refused"
+            self.documents.remove(changed)
+        self.documents.append(Document(name, content, now))
+        return "committed"
 
     def live(self) -> list[Name]:
         """Orders of ours that nothing of ours reverses."""
@@ -155,7 +168,7 @@ class Ledger(RuleBasedStateMachine):
         request = data.draw(st.sampled_from([r for r in self.on_their_way() if r.left_at is not None]))
         request.outcome = outcome
         if outcome == "committed":
-            self.erp.documents.append(Document(request.name, request.content, self.now))
+            request.outcome = self.erp.commit(request.name, request.content, self.now)
 
     @precondition(lambda self: len(self.erp.documents) < 4)
     @rule(content=st.sampled_from(["a", "foreign"]))
@@ -261,8 +274,8 @@ class Ledger(RuleBasedStateMachine):
         for request in self.erp.requests[before:] if outcome != "armed" else []:
             request.left_at, request.outcome = self.now, outcome
             if outcome == "committed":
-                self.erp.documents.append(Document(request.name, request.content, self.now))
-            answer = {"committed": State.POSTED, "refused": State.REJECTED}.get(outcome, State.UNCERTAIN)
+                request.outcome = self.erp.commit(request.name, request.content, self.now)
+            answer = {"committed": State.POSTED, "refused": State.REJECTED}.get(request.outcome, State.UNCERTAIN)
             self.answer(request, answer)
 
     @precondition(lambda self: any(not r.answered for r in self.erp.requests))
@@ -312,7 +325,7 @@ class Ledger(RuleBasedStateMachine):
             it = found[name]
             kept = Row(
                 State(it.state), it.version, it.attempt, it.fingerprint, seconds(it.sent_at), seconds(it.resolve_at),
-                seconds(it.count_at), seconds(it.recount_at),
+                seconds(it.count_at), seconds(it.recount_at), it.number is not None,
             )  # fmt: skip
             assert kept == row, name
 
@@ -368,14 +381,27 @@ class Ledger(RuleBasedStateMachine):
         name = posting.name
         if name in REVERSALS:
             original = self.rows.get(Name("S1-O1", name.generation))
-            return original is not None and original.state in LIVE
-        for lower in ORDERS[: name.generation - 1]:
+            return original is not None and original.state in LIVE and not self.acts(name, ORDERS[2])
+        if name == ORDERS[2]:
+            original = self.rows.get(ORDERS[1])
+            if original is None or original.state not in LIVE or self.acts(ORDERS[2], REVERSALS[1]):
+                return False
+        for lower in ORDERS[: 1 if name == ORDERS[2] else name.generation - 1]:
             row, undone = self.rows.get(lower), self.rows.get(Name("S1-XO1", lower.generation))
             if row is None or (row.state in LIVE and undone is not None and undone.state in LIVE):
                 continue
             if row.state is not State.VOID or (row.resolve_at or 0) > (seconds(posting.read_at) or 0):
                 return False
         return True
+
+    def acts(self, name: Name, other: Name) -> bool:
+        """P8: `other` changes or reverses the same document as `name` does, or has."""
+        row = self.rows.get(other) if {name, other} == {ORDERS[2], REVERSALS[1]} else None
+        if row is None:
+            return False
+        return row.state in (*OPEN, *LIVE, State.HELD) or (
+            other == ORDERS[2] and row.state is State.VOID and row.numbered
+        )
 
     def find(self, run: Run, posting: Posting, seen: tuple[Document, ...]) -> None:
         row = self.rows[posting.name]
@@ -385,6 +411,7 @@ class Ledger(RuleBasedStateMachine):
         written = self.do(postings.found(self.database, run.fence, [Found(posting, state, "4711")], TIMING))
         assert written == ({posting.name} if granted else set()), f"found {posting.name}, which is {row.state}"
         if granted:
+            row.numbered = True
             if row.state is not State.PLANNED:
                 assert row.resolve_at is not None
                 assert row.sent_at is not None
@@ -481,6 +508,8 @@ class Ledger(RuleBasedStateMachine):
 def planned(name: Name, content: str) -> Planned:
     reverses = Name("S1-O1", name.generation) if name in REVERSALS else None
     document = Planned(name, 2, "orders", "1", "order", content, {"amount": content})
+    if name == ORDERS[2]:
+        return replace(document, step=Step.UPDATE, reverses=ORDERS[1])
     return replace(document, step=Step.REVERSE, reverses=reverses) if reverses else document
 
 

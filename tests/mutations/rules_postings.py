@@ -113,7 +113,9 @@ RULES = (
     ),
     mutant(
         "P7", "\"posted\" of the reversal", SQL,
-        ("AND x.reverses_generation = b.generation AND x.state IN ('posted', 'checked'))))", "AND x.reverses_generation = b.generation)))"),
+        ("AND x.reverses_generation = b.generation AND (x.state IN ('posted', 'checked')\n"
+         "                        OR (x.step = 'update' AND x.state = 'void' AND x.number IS NOT NULL)))))",
+         "AND x.reverses_generation = b.generation)))"),
         red=f"{T}test_a_repost_waits_until_its_reversal_is_posted",
     ),
     mutant(
@@ -144,6 +146,36 @@ RULES = (
     mutant(
         "P8", "\"one in flight\"", SQL, ("WHEN 'update' THEN b.state IN ('sending', 'uncertain', 'held')", "WHEN 'update' THEN false"),
         red=f"{T}test_one_update_of_a_document_is_in_flight_at_a_time",
+    ),
+    mutant(
+        "P7", "\"every lower generation\" of a change in place", SQL,
+        ("CASE CASE WHEN p.step = 'update' AND p.reverses_reference IS NOT NULL THEN 'create' ELSE p.step END", "CASE p.step"),
+        red=f"{T}test_a_change_is_barred_by_an_earlier_generation_that_stands_too",
+    ),
+    mutant(
+        "P8", "\"changed or reversed by one request\"", SQL,
+        ("AND (r.reference, r.generation) <> (p.reference, p.generation)", "AND false"),
+        red=f"{T}test_one_document_is_changed_or_reversed_by_one_request_at_a_time",
+    ),
+    mutant(
+        "P8", "the name that a change in place has taken over", "engine/postings.py",
+        ("(p.state in LIVE or p.has_replaced)", "p.state in LIVE"),
+        red=f"{T}test_what_was_changed_and_is_gone_leaves_the_next_generation_free",
+    ),
+    mutant(
+        "P8", "the old name in what a look-up must show", SQL,
+        ("p.kind <> 'customer' {{when}} AND {_STANDS}\n", "p.kind <> 'customer' {{when}}\n"),
+        red=f"{T}test_after_a_change_only_the_new_name_is_live_and_bars_the_next",
+    ),
+    mutant(
+        "P8", "`If-Match`", "connectors/business_one/changing.py",
+        ('REPLACE | ({"If-Match": etag} if etag else {})', "REPLACE"),
+        red="connectors/business_one/test_changing.py::test_a_change_that_comes_late_does_not_undo_what_came_after_it",
+    ),
+    mutant(
+        "P11", "the name that the counted document has now", "flows/count.py",
+        ("    if update is not None:  #", "    if update is None:  #"),
+        red="exactly_once/test_count.py::test_what_was_changed_in_place_is_not_looked_for_under_its_old_name",
     ),
     mutant(
         "P9", "\"once more when the lost one can no longer arrive\"", "flows/write_back.py",

@@ -343,15 +343,39 @@ class TestAfterwards:
         assert Decimal(facts["new_total"]) == self.EDITED.order.total.inc_tax
         assert facts["new revenue 410000 O1 SKU-0"] == "credit 40.00"
 
-    def test_an_edit_of_an_open_order_cancels_it_and_orders_anew(self) -> None:
+    @pytest.mark.parametrize(("family", "names"), [("business_one", ["O-2"]), ("acumatica", ["XO", "O-2"])])
+    def test_an_edit_of_an_open_order_changes_it_in_place_or_orders_anew(self, family: str, names: list[str]) -> None:
         policy = a_policy(sales__document="order")
-        first = documents(sold(PAID, policy))
-        found = documents(sold(self.EDITED, policy, posted=first))
-        assert [one.reference[12:] for one in found] == ["XO", "O-2", "P90100001"]
-        assert found[0].total == PAID.order.total.inc_tax
+        first = documents(sold(PAID, policy, family=family))
+        found = documents(sold(self.EDITED, policy, posted=first, family=family))
+        assert [one.reference[12:] for one in found] == [*names, "P90100001"]
+        assert found[-2].total == self.EDITED.order.total.inc_tax
+        assert found[-2].updates == ("BC-S1-10250-O" if family == "business_one" else "")
         for amendment in ("hold", "adjust"):
             asks = held(sold(self.EDITED, replace(policy, amendment=amendment), posted=first))
             assert asks.code == "amended_after_posting"
+
+    def test_what_was_changed_in_place_stands_under_its_new_name_alone(self) -> None:
+        policy = a_policy(sales__document="order")
+        first = documents(sold(PAID, policy))
+        second = documents(sold(self.EDITED, policy, posted=first))
+        books = (*first, *(one for one in second if not one.already))
+        again = documents(sold(self.EDITED, policy, posted=books))
+        assert [(one.reference[12:], one.already) for one in again] == [("O-2", True), ("P90100001", True)]
+        back = documents(sold(PAID, policy, posted=books))
+        assert [(one.reference[12:], one.updates[12:]) for one in back if not one.already] == [("O-3", "O-2")]
+        cancelled = documents(sold(self.CANCELLED, policy, posted=books))
+        assert [(one.reference[12:], one.reverses[12:]) for one in cancelled if not one.already] == [("XO-2", "O-2")]
+        undone = (*books, *(one for one in cancelled if not one.already))
+        anew = documents(sold(PAID, policy, posted=undone))
+        assert [(one.reference[12:], one.updates) for one in anew if not one.already] == [("O-3", "")]
+
+    def test_another_buyer_or_currency_is_another_document(self) -> None:
+        policy = a_policy(sales__document="order")
+        first = documents(sold(PAID, policy))
+        other = replace(self.EDITED, order=replace(self.EDITED.order, customer_id=0))
+        found = [one.reference[12:] for one in documents(sold(other, policy, posted=first)) if not one.already]
+        assert found == ["XO", "O-2"]
 
     def test_an_operator_may_have_an_invoice_posted_again(self) -> None:
         first = documents(sold(PAID))

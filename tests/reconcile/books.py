@@ -93,6 +93,9 @@ class Books:
         if document.reverses:
             undone = self.of(document.reverses).number
             self.change(document.reverses, reversed_by=number)
+        if document.updates:  # the same document by its new name
+            number = self.of(document.updates).number
+            self.drop(document.updates)
         self.stored.append(
             StoredDocument(
                 document.reference, number, document.currency, document.posting_date, document.document_date,

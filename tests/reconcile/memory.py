@@ -152,6 +152,9 @@ def posting_of(document: Document, order: int, number: str, state: State = State
     if document.kind is Kind.REVERSAL:
         suffix = f"-{document.generation}" if document.generation > 1 else ""
         step, reverses = Step.REVERSE, Name(document.reverses.removesuffix(suffix), document.generation)
+    if document.updates:
+        step = Step.UPDATE
+        reverses = Name(document.base_reference, document.generation - 1)
     posted = datetime(document.posting_date.year, document.posting_date.month, document.posting_date.day, tzinfo=UTC)
     return Posting(
         name=Name(document.base_reference, document.generation), integration=1, connection=2, flow="orders",

@@ -75,6 +75,33 @@ async def test_an_order_that_is_cancelled_leaves_nothing_to_expect() -> None:
     assert totals.ties, totals.found
 
 
+async def test_an_order_that_was_changed_in_place_ties_by_its_new_name_and_is_missed_by_it() -> None:
+    first = ORDERS["paid by card"]
+    line = StoreOrder(id=10250, items=(Item(quantity=2),)).snapshot()
+    world = World(books_of(document="order"))
+    world.trade(first)
+    world.trade(replace(line, transactions=first.transactions))
+    names = sorted(each.reference for each in world.books.stored)
+    assert names == ["BC-S1-10250-O-2", "BC-S1-10250-P90110250"]
+    totals = await world.compared()
+    assert [(each.cause, each.reference) for each in totals.differences] == []
+    assert totals.ties, totals.found
+    world.books.drop("BC-S1-10250-O-2")
+    totals = await world.compared()
+    assert causes(totals.differences) == [("deleted", "BC-S1-10250-O-2")]
+
+
+async def test_the_old_name_beside_the_new_one_is_found() -> None:
+    first = ORDERS["paid by card"]
+    line = StoreOrder(id=10250, items=(Item(quantity=2),)).snapshot()
+    world = World(books_of(document="order"))
+    world.trade(first)
+    [old] = [each for each in world.books.stored if each.reference == "BC-S1-10250-O"]
+    world.trade(replace(line, transactions=first.transactions))
+    world.books.stored.append(replace(old, number="0199999999/1710/2026"))
+    assert not (await world.compared()).ties
+
+
 FAULTS = {
     "missing": lambda books, name: books.drop(name),
     "duplicate": lambda books, name: books.double(name),

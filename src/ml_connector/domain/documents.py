@@ -182,7 +182,8 @@ class Document:
 
     `customer` is the ERP account of the debtor. `applies_to` names the document (or ERP invoice) that a payment
     pays; `reverses` the reference that a reversal undoes; `adjusts` the one that an adjustment corrects; `draws` the
-    payment on account that an application settles it with, beside sales documents.
+    payment on account that an application settles it with, beside sales documents; `updates` the one that this takes
+    the place of, in the same document of the target, which gets the name of this one with the new content.
     `source_digest` is the digest of the source facts that this document was planned from.
     """
 
@@ -199,6 +200,7 @@ class Document:
     reverses: str = ""
     adjusts: str = ""
     draws: str = ""
+    updates: str = ""
     tender: Tender | None = None  # payments, deposits and money that goes back
     exchange_rate: Decimal | None = None
     party: Party | None = None
@@ -226,8 +228,8 @@ class Document:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """References of the documents that this one reverses, applies to, adjusts or draws on."""
-        return tuple(filter(None, (self.reverses, self.applies_to, self.adjusts, self.draws)))
+        """References of the documents that this one reverses, applies to, adjusts, draws on or updates."""
+        return tuple(filter(None, (self.reverses, self.applies_to, self.adjusts, self.draws, self.updates)))
 
     @property
     def is_update(self) -> bool:

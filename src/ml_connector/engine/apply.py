@@ -402,6 +402,8 @@ def planned_from(document: Document, *, connection: int, flow: str, work: Work) 
         step = Step.REVERSE
         suffix = f"-{document.generation}" if document.generation > 1 else ""
         reverses = Name(document.reverses.removesuffix(suffix), document.generation)
+    elif document.updates:
+        step, reverses = Step.UPDATE, _name_in(document.updates, document.base_reference)
     elif document.is_update:
         step = Step.UPDATE
     return Planned(
@@ -420,14 +422,20 @@ def planned_from(document: Document, *, connection: int, flow: str, work: Work) 
     )
 
 
+def _name_in(written: str, base: str) -> Name:
+    """The generation of `base` that is written so."""
+    suffix = written.removeprefix(f"{base}-")
+    return Name(base, int(suffix) if suffix != written and suffix.isdigit() else 1)
+
+
 def _is_first(row: Posting) -> bool:
     """Nothing was ever sent under the reference, as far as we know: the target may hold any generation of it (P7)."""
     return row.name.generation == 1 and row.attempt == 0
 
 
 def _is_entry(row: Posting) -> bool:
-    """A document that stands beside no earlier generation of itself: no update, no reversal, no adjustment."""
-    return row.step is Step.CREATE and Kind(row.kind) not in (*IN_PLACE, Kind.ADJUSTMENT)
+    """A document that stands beside no earlier generation of itself: no master data, no reversal, no adjustment."""
+    return row.is_entry and Kind(row.kind) not in (*IN_PLACE, Kind.ADJUSTMENT)
 
 
 def _differs(row: Posting, planned: Planned) -> bool:

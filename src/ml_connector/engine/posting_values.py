@@ -27,7 +27,9 @@ LIVE = frozenset({State.POSTED, State.CHECKED})
 
 
 class Step(StrEnum):
-    """What a posting does to the target. `UPDATE` changes a document in place and is a posting of its own (P8)."""
+    """What a posting does to the target. `UPDATE` changes a document in place and is a posting of its own (P8): master
+    data under its own reference, a sales order under the next generation of its name, which it gets with the content.
+    """
 
     CREATE = "create"
     REVERSE = "reverse"
@@ -60,7 +62,7 @@ class Planned:
     """A document that must exist. `fingerprint` of its content: amounts, accounts, parties; not dates or texts.
 
     `content`, plain JSON: the document as planned, later as sent. `before`, for an update: the content that it
-    replaces.
+    replaces. `reverses`: the document that a reversal undoes, or that an update gives the name of this posting.
     """
 
     name: Name
@@ -122,6 +124,21 @@ class Posting:
     @property
     def is_open(self) -> bool:
         return self.state in OPEN
+
+    @property
+    def is_entry(self) -> bool:
+        """A document under its own name: made, or an earlier one that this request has given the name."""
+        return self.step is Step.CREATE or self.replaces
+
+    @property
+    def replaces(self) -> bool:
+        """An update that takes over the name of a document, which does not stand under its old one any more."""
+        return self.step is Step.UPDATE and self.reverses is not None
+
+    @property
+    def has_replaced(self) -> bool:
+        """Such an update, and the target has shown it: whatever became of it, the earlier name is gone."""
+        return self.replaces and self.number is not None and self.state in (*LIVE, State.HELD, State.VOID)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ __all__ = [
     "read",
     "replan",
     "send",
+    "updated_names",
 ]
 
 
@@ -89,9 +90,6 @@ async def plan(database: Database, fence: Fence, planned: Sequence[Planned]) -> 
         "flows": [document.flow for document in planned],
         "record_keys": [document.record_key for document in planned],
         "kinds": [document.kind for document in planned],
-        "steps": [str(document.step) for document in planned],
-        "reverses_references": [document.reverses.reference if document.reverses else None for document in planned],
-        "reverses_generations": [document.reverses.generation if document.reverses else None for document in planned],
         **_contents(planned),
     }
     async with database.connect() as connection:
@@ -370,15 +368,26 @@ async def reversed_names(connection: AsyncConnection, integration: int, referenc
     return {Name(row.reverses_reference, row.reverses_generation) for row in rows}
 
 
+async def updated_names(
+    connection: AsyncConnection, integration: int, references: Collection[str]
+) -> dict[Name, State]:
+    """Which documents under these references an update of ours has replaced under the next generation of their name, or
+    may be replacing now; with the update's state."""
+    parameters = {"integration": integration, "references": sorted(set(references))}
+    rows = await connection.execute(sql.UPDATED, parameters)
+    return {Name(row.reverses_reference, row.reverses_generation): State(row.state) for row in rows}
+
+
 def live_generations(postings: Collection[Posting]) -> dict[str, Posting]:
-    """By reference: the highest posted generation whose reversal is not posted (P7). Updates and reversals apart.
+    """By reference: the highest posted generation that nothing has reversed or replaced (P7). Reversals and updates of
+    master data apart.
 
     Needs every generation of the references and their reversals, as `of_records` returns them.
     """
-    reversed_names = {p.reverses for p in postings if p.reverses is not None and p.state in LIVE}
+    reversed_names = {p.reverses for p in postings if p.reverses is not None and (p.state in LIVE or p.has_replaced)}
     live: dict[str, Posting] = {}
     for posting in sorted(postings, key=lambda p: p.name):
-        if posting.step is Step.CREATE and posting.state in LIVE and posting.name not in reversed_names:
+        if posting.is_entry and posting.state in LIVE and posting.name not in reversed_names:
             live[posting.name.reference] = posting
     return live
 
@@ -442,6 +451,9 @@ def _versions(postings: Sequence[Posting]) -> dict[str, Any]:
 
 def _contents(planned: Sequence[Planned]) -> dict[str, Any]:
     return {
+        "steps": [str(document.step) for document in planned],
+        "reverses_references": [document.reverses.reference if document.reverses else None for document in planned],
+        "reverses_generations": [document.reverses.generation if document.reverses else None for document in planned],
         "fingerprints": [document.fingerprint for document in planned],
         "contents": [_json(document.content) for document in planned],
         "befores": [_json(document.before) for document in planned],

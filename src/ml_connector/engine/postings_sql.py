@@ -51,16 +51,20 @@ SELECT n.reference, n.generation, n.version, statement_timestamp() AS read_at FR
 REPLAN = text(f"""
 WITH {_ALIVE},
 w AS MATERIALIZED (
-  SELECT p.reference, p.generation, d.fingerprint, d.content, d.before, d.digest, d.mapping_version, d.policy_version
+  SELECT p.reference, p.generation, d.step, d.reverses_reference, d.reverses_generation, d.fingerprint, d.content,
+         d.before, d.digest, d.mapping_version, d.policy_version
     FROM alive, postings p JOIN unnest(
-      CAST(:references AS text[]), CAST(:generations AS int[]), CAST(:versions AS bigint[]),
+      CAST(:references AS text[]), CAST(:generations AS int[]), CAST(:versions AS bigint[]), CAST(:steps AS text[]),
+      CAST(:reverses_references AS text[]), CAST(:reverses_generations AS int[]),
       CAST(:fingerprints AS text[]), CAST(:contents AS jsonb[]), CAST(:befores AS jsonb[]), CAST(:digests AS text[]),
       CAST(:mapping_versions AS int[]), CAST(:policy_versions AS int[]))
-    AS d(reference, generation, version, fingerprint, content, before, digest, mapping_version, policy_version)
+    AS d(reference, generation, version, step, reverses_reference, reverses_generation, fingerprint, content, before,
+         digest, mapping_version, policy_version)
       ON p.reference = d.reference AND p.generation = d.generation AND p.version = d.version
    WHERE p.integration = :integration AND p.state IN ('planned', 'rejected')
    ORDER BY p.reference, p.generation FOR UPDATE OF p)
 UPDATE postings p SET state = 'planned', version = p.version + 1, token = :token, fingerprint = w.fingerprint,
+       step = w.step, reverses_reference = w.reverses_reference, reverses_generation = w.reverses_generation,
        content = w.content, before = w.before, source_digest = w.digest, mapping_version = w.mapping_version,
        policy_version = w.policy_version, error = NULL
   FROM w WHERE p.integration = :integration AND p.reference = w.reference AND p.generation = w.generation
@@ -78,7 +82,9 @@ _GATE = """gate AS MATERIALIZED (
 #    which found nothing counts (after a refusal, or after a send that was given up);
 #  - P7: a repost only when every lower generation is reversed, or void and nothing of it can arrive any more
 #    (adjustments add up instead); a reversal only of what is posted;
-#  - P8: an update only when nothing before it is in flight;
+#  - P8: an update only when nothing before it is in flight; one that takes over the reference of a document (a sales
+#    order) is its repost and its reversal in one request: P7 holds for all generations but the one that it replaces,
+#    which stands, and nothing else undoes or replaces that one, or has;
 #  - 3.4: the server is the one that has our commits, or H has passed since it changed.
 SEND = text(f"""
 WITH {_ALIVE},
@@ -94,19 +100,28 @@ w AS MATERIALIZED (
      AND NOT EXISTS (
        SELECT 1 FROM postings b
         WHERE b.integration = p.integration AND b.reference = p.reference AND b.generation < p.generation
-          AND CASE p.step
+          AND (p.step <> 'update' OR b.generation IS DISTINCT FROM p.reverses_generation)
+          AND CASE CASE WHEN p.step = 'update' AND p.reverses_reference IS NOT NULL THEN 'create' ELSE p.step END
               WHEN 'create' THEN NOT (b.state = 'void' AND coalesce(b.resolve_at <= d.read_at, true))
                 AND NOT (b.state IN ('posted', 'checked') AND (
                 p.kind = 'adjustment' OR EXISTS (
                 SELECT 1 FROM postings x
                  WHERE x.integration = b.integration AND x.reverses_reference = b.reference
-                   AND x.reverses_generation = b.generation AND x.state IN ('posted', 'checked'))))
+                   AND x.reverses_generation = b.generation AND (x.state IN ('posted', 'checked')
+                        OR (x.step = 'update' AND x.state = 'void' AND x.number IS NOT NULL)))))
               WHEN 'update' THEN b.state IN ('sending', 'uncertain', 'held')
               ELSE b.state IN ('sending', 'uncertain') END)
-     AND (p.step <> 'reverse' OR EXISTS (
+     AND (p.reverses_reference IS NULL OR EXISTS (
        SELECT 1 FROM postings o
         WHERE o.integration = p.integration AND o.reference = p.reverses_reference
           AND o.generation = p.reverses_generation AND o.state IN ('posted', 'checked')))
+     AND (p.reverses_reference IS NULL OR NOT EXISTS (
+       SELECT 1 FROM postings r
+        WHERE r.integration = p.integration AND r.reverses_reference = p.reverses_reference
+          AND r.reverses_generation = p.reverses_generation
+          AND (r.reference, r.generation) <> (p.reference, p.generation)
+          AND (r.state IN ('sending', 'uncertain', 'posted', 'checked', 'held')
+               OR (r.step = 'update' AND r.state = 'void' AND r.number IS NOT NULL))))
    ORDER BY p.reference, p.generation FOR UPDATE OF p)
 UPDATE postings p SET state = 'sending', attempt = p.attempt + 1, version = p.version + 1, token = :token,
        fingerprint = w.fingerprint, sent_fingerprints = p.sent_fingerprints || w.fingerprint, error = NULL,
@@ -325,11 +340,24 @@ SELECT reverses_reference, reverses_generation FROM postings
    AND state IN ('sending', 'uncertain', 'posted', 'checked')
 """)
 
+# What an update has replaced, or may be replacing now, under another generation of the name, with the update's state.
+UPDATED = text("""
+SELECT reverses_reference, reverses_generation, state FROM postings
+ WHERE integration = :integration AND reverses_reference = ANY(CAST(:references AS text[])) AND step = 'update'
+   AND (state IN ('sending', 'uncertain', 'posted', 'checked', 'held') OR (state = 'void' AND number IS NOT NULL))
+""")
+
+# No update has taken over its name, or may be doing so: a look-up need not show it any more.
+_STANDS = """NOT EXISTS (
+       SELECT 1 FROM postings u
+        WHERE u.integration = p.integration AND u.reverses_reference = p.reference
+          AND u.reverses_generation = p.generation AND u.step = 'update' AND u.state NOT IN ('planned', 'rejected'))"""
+
 # The youngest of those that the look-up must show by now; where there is none, the youngest of all. Each by the index.
 _YOUNGEST = f"""
   SELECT {_COLUMNS}, {{shown}} AS shown FROM postings p
    WHERE p.integration = :integration AND p.connection = :target AND p.state IN ('posted', 'checked')
-     AND p.kind <> 'customer' {{when}}
+     AND p.kind <> 'customer' {{when}} AND {_STANDS}
    ORDER BY p.posted_at DESC LIMIT 1
 """  # noqa: S608
 # Of each of these kinds, the youngest that a count has seen in the ERP, none of `references`. By the witnesses' index.
@@ -337,7 +365,7 @@ COUNTED_BEFORE = text(f"""
 SELECT w.* FROM unnest(CAST(:kinds AS text[])) AS k(kind), LATERAL (
   SELECT {_COLUMNS} FROM postings p
    WHERE p.integration = :integration AND p.connection = :target AND p.state = 'checked' AND p.kind <> 'customer'
-     AND p.kind = k.kind AND p.reference <> ALL(:references)
+     AND p.kind = k.kind AND p.reference <> ALL(:references) AND {_STANDS}
    ORDER BY p.posted_at DESC LIMIT 1) w
 """)  # noqa: S608
 

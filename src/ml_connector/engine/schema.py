@@ -178,7 +178,11 @@ postings = Table(
     ),
     CheckConstraint("step IN ('create', 'reverse', 'update')", name="step"),
     CheckConstraint("generation >= 1", name="generation"),
-    CheckConstraint("(step = 'reverse') = (reverses_reference IS NOT NULL)", name="reverses"),
+    CheckConstraint(
+        "CASE step WHEN 'reverse' THEN reverses_reference IS NOT NULL WHEN 'create' THEN reverses_reference IS NULL"
+        " ELSE true END",
+        name="reverses",
+    ),
     CheckConstraint("state NOT IN ('sending', 'uncertain') OR resolve_at IS NOT NULL", name="resolve_at"),
     Index("postings_record", "integration", "flow", "record_key"),
     Index(

@@ -35,7 +35,7 @@ from ml_connector.engine import crash, gate, postings
 from ml_connector.engine.database import Database
 from ml_connector.engine.outcomes import EARLY_LOOKS_S, Changed, Failed, Stands, Stop, Stopped, Waits, next_look_s
 from ml_connector.engine.permit import SendPermit
-from ml_connector.engine.postings import Answer, Fence, Name, Posting, Sent, State, Step
+from ml_connector.engine.postings import Answer, Fence, Name, Posting, Sent, State
 from ml_connector.engine.watchdog import Watchdog
 
 Story = Callable[[str, str, str, Mapping[str, object]], None]
@@ -165,7 +165,7 @@ class Sender:
             if earlier.state is State.HELD:
                 message = earlier.error or f"a person must look at {earlier.name.written} in the ERP"
                 return Stopped("posting_held", earlier.name.reference, message)
-            if row.step is Step.CREATE and earlier.state in (State.PLANNED, State.REJECTED):
+            if row.is_entry and earlier.state in (State.PLANNED, State.REJECTED):
                 # After a restore: a later generation was adopted, and of this one there was no trace.
                 message = (
                     f"{earlier.name.written} was never posted as far as our records know, and a later generation was: "

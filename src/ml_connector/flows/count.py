@@ -59,7 +59,9 @@ class CountFlow:
             return 0
         documents = {posting.name: document_from_json(posting.content) for posting in due}
         stored = await _find(target.ledger, list(documents.values()))
-        await self._require_sight(context, run, target, [p for p in due if not _mine(documents[p.name], stored)])
+        updated = await _updated(context, run, due)
+        missing = [p for p in due if p.name not in updated and not _mine(documents[p.name], stored)]
+        await self._require_sight(context, run, target, missing)
         reversed_by_us = await _reversed_by_us(context, run, due)
         counted = [
             _counted(
@@ -68,6 +70,7 @@ class CountFlow:
                 stored.get(documents[p.name].reference, ()),
                 target.ledger,
                 ours=p.name in reversed_by_us,
+                update=updated.get(p.name),
             )
             for p in due
         ]
@@ -112,10 +115,28 @@ async def _reversed_by_us(context: Context, run: Run, due: Sequence[Posting]) ->
         return await postings.reversed_names(connection, run.integration, [p.name.reference for p in due])
 
 
+async def _updated(context: Context, run: Run, due: Sequence[Posting]) -> dict[postings.Name, postings.State]:
+    """Those of `due` that an update of ours has given another name, or is about to; asked after the look-up."""
+    async with context.database.connect() as connection:
+        return await postings.updated_names(connection, run.integration, [p.name.reference for p in due])
+
+
 def _counted(
-    posting: Posting, document: Document, found: Sequence[StoredDocument], ledger: Ledger, *, ours: bool
+    posting: Posting,
+    document: Document,
+    found: Sequence[StoredDocument],
+    ledger: Ledger,
+    *,
+    ours: bool,
+    update: postings.State | None = None,
 ) -> Counted:
     mine = [stored for stored in found if stored.reference == document.reference]
+    if update is not None:  # it goes by the next name, or is about to: that one is counted
+        if not mine or (len(mine) == 1 and update in postings.OPEN):
+            return Counted(posting, 1)
+        numbers = ", ".join(stored.number for stored in mine)
+        words = f"{numbers} stands under {document.reference}, which was changed in place and has another name since"
+        return Counted(posting, 1 + len(mine), words)
     if posting.adopted:  # what a person reversed beside it is what made it right
         mine = [stored for stored in mine if not stored.reversed_by] or mine
     if len(mine) != 1:

@@ -76,8 +76,10 @@ def facts_of(
 
 
 def _never_reversed(posting: Posting) -> bool:
-    """A person said that this reversal is not in the ERP: what it should have undone stands."""
-    return posting.kind == Kind.REVERSAL.value and posting.state is postings.State.VOID
+    """A person said that this reversal is not in the ERP, or this update, which the ERP has never shown: what it should
+    have undone stands."""
+    never_seen = posting.replaces and not posting.has_replaced
+    return posting.state is postings.State.VOID and (posting.kind == Kind.REVERSAL.value or never_seen)
 
 
 def _gone(document: Document) -> Document:

@@ -50,6 +50,8 @@ def settle(work: Work, name: Name, digest: str, build: Callable[[int], Document]
         _ask_first(work, posted, wanted)
         if work.policy.amendment == "adjust":
             return _adjust(work, past, standing, wanted, digest)
+    if _in_place(work, posted.document, wanted):
+        return _updated(work, name, past, posted.document, build)
     return _repost(work, name, past, standing, build)
 
 
@@ -203,6 +205,21 @@ def _adjust(
     )
     documents = tuple(_kept(item) for item in standing)
     return Chain((*past, *documents, document), documents[0])
+
+
+def _in_place(work: Work, posted: Document, wanted: Document) -> bool:
+    """Whether the ERP changes the document itself: never to another customer or currency, which make it another one."""
+    same = posted.kind is wanted.kind and posted.currency == wanted.currency
+    return same and posted.kind is work.form.order and work.form.updates and posted.customer == wanted.customer
+
+
+def _updated(
+    work: Work, name: Name, past: list[Document], posted: Document, build: Callable[[int], Document]
+) -> Chain:  # fmt: skip
+    """The same document of the ERP with the new content, under the next generation of its name. Its day stays."""
+    document = build(work.ledger.next_generation(name))
+    document = replace(document, posting_date=posted.posting_date, updates=posted.reference)
+    return Chain((*past, document), document)
 
 
 def _repost(

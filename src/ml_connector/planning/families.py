@@ -27,7 +27,7 @@ class Family:
     `applied`: of which of them money that came before delivery is settled with the document from here; of the others
     the ERP does it, or whoever matches open items there. `tax`: whether the ERP takes the store's tax or computes its
     own. `certificate`: line type of a certificate sold. `places`: whether lines have room for the words of an address
-    that is not the document's.
+    that is not the document's. `updated`: which of them are changed in place while they are open in the ERP.
     """
 
     documents: Mapping[str, Kind]
@@ -37,6 +37,7 @@ class Family:
     tax: Literal["store", "erp"] = "store"
     certificate: LineType = LineType.CHARGE
     places: bool = True
+    updated: frozenset[Kind] = frozenset()
 
 
 def _always(kind: Kind) -> Mapping[str, Kind]:
@@ -58,6 +59,7 @@ FAMILIES: Mapping[str, Family] = {
         credit=Kind.CREDIT_MEMO,
         deposits=_BEFORE_INVOICE,
         applied=frozenset({Kind.SALES_INVOICE}),
+        updated=frozenset({Kind.SALES_ORDER}),
         tax="erp",
     ),
     "netsuite": Family(
@@ -75,7 +77,7 @@ class Form:
     """How one order is booked: the family's row with the policy's choices made.
 
     `order`: what it becomes, with its `letter`. `deposits`: its money is a deposit that the ERP applies. `applies`:
-    we settle it with the money that came before. `places`: as the family's.
+    we settle it with the money that came before. `updates`: it is changed in place. `places`: as the family's.
     """
 
     order: Kind
@@ -85,6 +87,7 @@ class Form:
     certificate: LineType
     places: bool = True
     applies: bool = False
+    updates: bool = False
 
     @property
     def letter(self) -> str:
@@ -113,6 +116,7 @@ def form_of(style: str, family: str, policy: Policy, standing: Kind | None) -> F
         certificate=row.certificate,
         places=row.places,
         applies=kind in row.applied,
+        updates=kind in row.updated,
     )
 
 

@@ -7,11 +7,13 @@ from ml_connector.planning.references import LAST_GENERATION, Name
 
 
 class Ledger:
-    """The posted documents of one record. A document that a posted reversal names is gone."""
+    """The posted documents of one record. A document that a posted reversal names is gone, and one that was updated
+    stands under the name of its update."""
 
     def __init__(self, posted: Sequence[PostedDocument]) -> None:
         self._posted = {item.document.reference: item for item in posted}
         self._reversed = {item.document.reverses for item in posted if item.document.kind is Kind.REVERSAL}
+        self._reversed |= {item.document.updates for item in posted if item.document.updates}
 
     def live(self, name: Name) -> PostedDocument | None:
         """The highest generation that stands."""
@@ -53,7 +55,8 @@ class Ledger:
 
     def unused(self, documents: Sequence[Document]) -> tuple[PostedDocument, ...]:
         """What stands in the books and is not among `documents`."""
-        named = {document.reference for document in documents} | {document.reverses for document in documents}
+        named = {document.reference for document in documents}
+        named |= {name for document in documents for name in (document.reverses, document.updates)}
         return tuple(
             item
             for reference, item in self._posted.items()

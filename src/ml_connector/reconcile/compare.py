@@ -11,7 +11,7 @@ from datetime import date
 from ml_connector.connectors.base import StoredDocument
 from ml_connector.domain.documents import Kind
 from ml_connector.domain.money import ZERO, minor_unit
-from ml_connector.engine.postings import Posting, Step
+from ml_connector.engine.postings import Posting
 from ml_connector.engine.records import Status
 from ml_connector.reconcile.causes import ABOUT, Cause
 from ml_connector.reconcile.expected import Expected, expected_of, never_a_sale
@@ -141,7 +141,7 @@ class _Judge:
 
         for posting in sorted(case.postings, key=lambda p: p.name):
             named = self.names.of(posting.name.reference)
-            if posting.kind != Kind.CUSTOMER.value and posting.step is Step.CREATE and named is not None:
+            if posting.kind != Kind.CUSTOMER.value and posting.is_entry and named is not None:
                 thing(*named.thing).postings.append(posting)
         for document in case.stored:
             named = self.names.of(document.reference)

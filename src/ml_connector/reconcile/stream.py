@@ -15,7 +15,7 @@ from typing import Any
 from ml_connector.connectors.base import StoredDocument
 from ml_connector.domain.documents import Kind
 from ml_connector.domain.orders import OrderSnapshot
-from ml_connector.engine.postings import Posting, Step
+from ml_connector.engine.postings import Posting
 from ml_connector.reconcile.causes import Cause
 from ml_connector.reconcile.compare import Comparison
 from ml_connector.reconcile.expected import created_on, expected_of
@@ -287,9 +287,7 @@ def _sent(rows: Iterable[Posting]) -> set[str]:
     return {
         row.name.written
         for row in rows
-        if row.kind != Kind.CUSTOMER.value
-        and row.step is Step.CREATE
-        and (row.attempt > 0 or row.posted_at is not None)
+        if row.kind != Kind.CUSTOMER.value and row.is_entry and (row.attempt > 0 or row.posted_at is not None)
     }
 
 

@@ -31,7 +31,9 @@ class View:
     def __init__(self, rules: Rules, names: Names, usual: Accounts, case: Case) -> None:
         self.rules, self.names, self.usual, self.case = rules, names, usual, case
         self.found = Compared(case.order_id)
-        self.undone = {p.reverses for p in case.postings if p.reverses is not None and p.state in LIVE}
+        self.undone = {
+            p.reverses for p in case.postings if p.reverses is not None and (p.state in LIVE or p.has_replaced)
+        }
         self.reversals = {p.reverses: p for p in case.postings if p.reverses is not None and p.state is not State.VOID}
         self.undoing = self.reversals.keys()
         self.record_told = False

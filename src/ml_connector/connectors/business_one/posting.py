@@ -16,9 +16,11 @@ from ml_connector.connectors.base import (
 )
 from ml_connector.connectors.business_one.answers import NO_SUCH_KEY, failure_of
 from ml_connector.connectors.business_one.batch import Operation, Part
+from ml_connector.connectors.business_one.changing import patch_order
 from ml_connector.connectors.business_one.checks import facts_of, invoice_entry
 from ml_connector.connectors.business_one.client import B1Client
 from ml_connector.connectors.business_one.master_data import MasterData
+from ml_connector.connectors.business_one.stored import differences
 from ml_connector.connectors.business_one.tables import BY_SET, CLAIMS, TARGETS, Target, mark_of, marked
 from ml_connector.connectors.business_one.wire import FieldError, body_of, entry_of
 from ml_connector.connectors.errors import Conflict, ConnectorError, Rejected, Transient, Uncertain
@@ -30,6 +32,8 @@ Find = Callable[[Sequence[Lookup]], Awaitable[Mapping[str, Sequence[StoredDocume
 
 async def post_document(client: B1Client, data: MasterData, find: Find, item: Outgoing, permit: Permit) -> PostResult:
     document = item.document
+    if document.updates:
+        return await change(client, data, find, item, permit)
     try:
         facts = await facts_of(data, document, await _named_invoice(client, item))
         body = body_of(item, client.settings, facts)
@@ -46,6 +50,28 @@ async def post_document(client: B1Client, data: MasterData, find: Find, item: Ou
     if part.status != 201 or not entry.isdigit():
         return Unknown(f"Business One answered {part.status} without the document's key")
     return Posted(f"{target.set}/{entry}")
+
+
+async def change(client: B1Client, data: MasterData, find: Find, item: Outgoing, permit: Permit) -> PostResult:
+    """An open sales order gets new content and with it the next name. What a closed one no longer lets change is
+    ignored without a word, so that the answer is read back. No claim goes with it: made twice it is the same."""
+    document = item.document
+    answer = await patch_order(client, data, item, permit)
+    if isinstance(answer, Refused):
+        return answer
+    if answer.status >= 400:
+        return await _refused(find, document, answer)
+    if answer.status not in (200, 204):
+        return Unknown(f"Business One answered {answer.status} to a change")
+    try:
+        found = (await find([Lookup(document)])).get(document.reference, ())
+    except ConnectorError as error:
+        return Unknown(f"changed, and the look-up behind it failed: {error}")
+    if len(found) != 1 or found[0].number != item.number_of(document.updates):
+        return Unknown(f"changed, and {len(found)} documents carry {document.reference}")
+    if said := differences(document, found[0], client.settings):
+        return Unknown(f"{found[0].number} has the new name and not the new content: {'; '.join(said)}")
+    return Posted(found[0].number)
 
 
 async def _named_invoice(client: B1Client, item: Outgoing) -> int | None:
