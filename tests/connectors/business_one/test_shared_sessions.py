@@ -8,6 +8,7 @@ import pytest
 
 from ml_connector.connectors.base import Lookup, Outgoing, Posted
 from ml_connector.connectors.business_one.connector import B1Connector
+from ml_connector.connectors.business_one.login import Session
 from ml_connector.connectors.business_one.settings import read_settings
 from ml_connector.connectors.errors import Transient, Unauthorized
 from ml_connector.engine.database import Database
@@ -109,3 +110,9 @@ async def test_a_session_of_another_company_is_never_used(database: Database, va
     assert erp.carrying("Invoices", "BC-S1-30099-I") == []
     for each in (before, after):
         await each.close()
+
+
+def test_a_session_of_another_release_can_be_read() -> None:
+    kept = Session("one", ".node1", "v1", 1000190, 30, "books")
+    assert Session.parse(kept.text()) == kept
+    assert Session.parse('{"id": "one", "from": "next year"}') == Session("one")

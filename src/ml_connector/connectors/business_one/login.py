@@ -6,7 +6,7 @@ Some libraries drop `B1SESSION=...;HttpOnly;` for its missing path, and send it 
 
 import json
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Protocol
 
 from ml_connector.connectors.business_one.answers import BAD_LOGIN, SYSTEM, UNKNOWN_SET, Told, told
@@ -48,7 +48,9 @@ class Session:
 
     @classmethod
     def parse(cls, text: str) -> "Session":
-        return cls(**json.loads(text))
+        """Also one that a process of another release has kept."""
+        known = {each.name for each in fields(cls)}
+        return cls(**{name: value for name, value in json.loads(text).items() if name in known})
 
     def moved(self, response: Response) -> "Session":
         """The balancer may name another node in any answer."""
