@@ -54,7 +54,7 @@ RIGHTS: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
 
 WORDS: Final[Mapping[Right, str]] = MappingProxyType(
     {
-        Right.look: "look at it",
+        Right.look: "see every page",
         Right.decide: "decide about holds and records",
         Right.map: "change the mapping",
         Right.plan: "make plans",
