@@ -50,6 +50,7 @@ KINDS: Final = {
     "replayed": "a person asked for another run",
     "config": "configuration was applied",
     "access": "somebody signed in or out, or users, passwords, second factors or tokens changed",
+    "personal": "somebody looked at personal data",
     "breaker": "a circuit breaker opened or closed",
     "fenced": "a fact that a run learnt after it had lost its lease",
     "gate": "the send gate closed or opened",

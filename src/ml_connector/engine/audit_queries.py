@@ -5,7 +5,7 @@ Every row comes with the seal that covers it, where there is one yet (`audit_cha
 
 import csv
 import io
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -93,26 +93,40 @@ async def page(
     return Page(rows, rows[-1].id if len(found) > limit else None)
 
 
+async def one(db: Database, integration: int, id: int) -> Row | None:
+    """The row of that number; None: there is none."""
+    keys = select(audit.c.integration, audit.c.id).where(audit.c.integration == integration, audit.c.id == id)
+    async with db.connect() as sql:
+        found = (await sql.execute(_with_seals(keys))).mappings().one_or_none()
+    return _row(found) if found else None
+
+
 CSV_COLUMNS = (
     *("id", "at", "integration", "who", "kind", "flow", "key", "references", "correlation", "connection", "token"),
     *("data", "seal", "seal_hash"),
 )
 
 
-async def export_csv(db: Database, question: Question) -> AsyncIterator[str]:
+def _as_it_is(row: Row) -> Row:
+    return row
+
+
+async def export_csv(db: Database, question: Question, shown: Callable[[Row], Row] = _as_it_is) -> AsyncIterator[str]:
     """Every row, oldest first, a heading first; one CSV line at a time, without its end. References are separated by
-    blanks, `data` is JSON. What a spreadsheet would take for a formula begins with an apostrophe."""
+    blanks, `data` is JSON. What a spreadsheet would take for a formula begins with an apostrophe. `shown`: what the
+    reader may see of a row."""
     yield _csv_line(CSV_COLUMNS)
-    async for row in _every(db, question):
+    async for kept in _every(db, question):
+        row = shown(kept)
         facts = row.as_json()
         facts |= {"references": " ".join(row.refs), "data": dump_json(row.data)}
         yield _csv_line([facts[name] for name in CSV_COLUMNS])
 
 
-async def export(db: Database, question: Question) -> AsyncIterator[str]:
+async def export(db: Database, question: Question, shown: Callable[[Row], Row] = _as_it_is) -> AsyncIterator[str]:
     """Every row, oldest first, one JSON object a line; in short reads, so that no old snapshot is held."""
     async for row in _every(db, question):
-        yield dump_json(row.as_json())
+        yield dump_json(shown(row).as_json())
 
 
 async def _every(db: Database, question: Question) -> AsyncIterator[Row]:

@@ -6,9 +6,14 @@ from ml_connector.engine.database import Database
 from ml_connector.engine.registry import Registry
 from ml_connector.web.console.assets import assets
 from ml_connector.web.console.frame import Pages
-from ml_connector.web.console.pages import overview, people, records
+from ml_connector.web.console.pages import audit, overview, people, records
 
-ROUTERS = {"overview": overview.router, "records": records.router, "settings": people.router}
+ROUTERS = {
+    "overview": overview.router,
+    "records": records.router,
+    "audit": audit.router,
+    "settings": people.router,
+}
 """Place of the left bar -> its pages."""
 
 

@@ -1,0 +1,143 @@
+"""Audit, reconciliation and settings over HTTP: what is shown to whom, and what each may do there."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+
+from ml_connector.domain.access import Role
+from ml_connector.engine import audit_chain, watermarks
+from ml_connector.engine.audit import append, entry
+from ml_connector.engine.audit_queries import Question, page
+from tests.web.serving import Served, serving
+from tests.web.visitors import COOKIE, Visitor, session, user
+
+BODY = '{"first_name": "Moreau"}'
+
+
+@pytest.fixture
+async def served(database_url: str) -> AsyncIterator[Served]:
+    async with serving(database_url) as running:
+        yield running
+
+
+async def visitor(served: Served, role: Role) -> Visitor:
+    someone = await user(served, role, f"{role}.ann")
+    return Visitor(served, {COOKIE: await session(served, someone)})
+
+
+async def heard(served: Served, key: str, **facts: object) -> None:
+    """A row of the audit about an order of the first integration."""
+    async with served.database.transaction() as sql:
+        await append(sql, [entry("heard", integration=1, flow="orders", key=key, data=facts)])
+
+
+async def called(served: Served, reference: str) -> None:
+    data = {
+        "method": "POST",
+        "url": "https://erp.example/journal",
+        "status": 201,
+        "duration_s": 0.0123,
+        "request_body": BODY,
+    }
+    async with served.database.transaction() as sql:
+        row = entry("call", integration=1, flow="orders", key="7", refs=[reference], data=data)
+        await append(sql, [row])
+
+
+# ------------------------------------------------------------------ audit
+
+
+async def test_the_audit_is_searched_by_what_stands_in_the_address(served: Served) -> None:
+    for key in ("1041", "1042"):
+        await heard(served, key, reason=f"told of {key}")
+    await called(served, "S1-O7")
+    ann = await visitor(served, Role.viewer)
+    everything = (await ann.get("/audit")).text
+    assert "told of 1041" in everything
+    assert "told of 1042" in everything
+    one = (await ann.get("/audit?record=1042")).text
+    assert "told of 1042" in one
+    assert "told of 1041" not in one
+    assert "told of" not in (await ann.get("/audit?reference=S1-O7")).text
+    assert "erp.example/journal answered 201" in (await ann.get("/audit?reference=S1-O7")).text
+    assert "told of" not in (await ann.get("/audit?kind=access")).text
+    assert "signed in" in (await ann.get("/audit?who=viewer.ann")).text
+    assert "Nothing is recorded that fits" in (await ann.get("/audit?until=2001-01-01")).text
+    odd = await ann.get("/audit?since=yesterday&after=x&kind=%27&record=%00&correlation=%3Cblink%3E")
+    assert odd.status == 200
+    assert "<blink>" not in odd.text
+
+
+async def test_pages_of_the_audit_follow_each_other(served: Served) -> None:
+    for number in range(120):
+        await heard(served, str(number), reason=f"word{number}.")
+    ann = await visitor(served, Role.viewer)
+    found: list[str] = []
+    address = "/audit?kind=heard"
+    for _ in range(3):
+        answer = await ann.get(address)
+        found += re.findall(r"<span>word(\d+)\.", re.sub(r'<span class="phone">[^<]*</span>', "", answer.text))
+        older = re.search(r'href="([^"]+)" rel="next"', answer.text)
+        address = older[1].replace("&amp;", "&") if older else ""
+    assert found == [str(number) for number in reversed(range(120))]
+    assert address == ""
+
+
+async def test_personal_data_is_revealed_to_who_may_and_the_look_is_kept(served: Served) -> None:
+    await called(served, "S1-O7")
+    rows = await page(served.database, Question(reference="S1-O7"))
+    address = f"/audit/1/{rows.rows[0].id}?reveal=1"
+    hidden = await (await visitor(served, Role.clerk)).get(address)
+    assert hidden.status == 200
+    assert "Moreau" not in hidden.text
+    assert not (await page(served.database, Question(kinds=("personal",)))).rows
+    oscar = await visitor(served, Role.operator)
+    assert "Moreau" not in (await oscar.get(address.removesuffix("?reveal=1"))).text
+    assert "Moreau" in (await oscar.get(address)).text
+    looks = (await page(served.database, Question(kinds=("personal",)))).rows
+    assert [row.who for row in looks] == ["user:operator.ann"]
+    assert (await oscar.get("/audit/1/999999")).status == 404
+
+
+async def test_the_export_is_the_query_and_hides_what_its_reader_may_not_see(served: Served) -> None:
+    await called(served, "S1-O7")
+    await heard(served, "1042", reason="told of 1042")
+    ann, oscar = await visitor(served, Role.viewer), await visitor(served, Role.operator)
+    plain = await ann.get("/audit/export.jsonl?reference=S1-O7")
+    (row,) = [json.loads(line) for line in plain.text.splitlines()]
+    assert row["references"] == ["S1-O7"]
+    assert "Moreau" not in plain.text
+    assert "attachment" in plain.headers["Content-Disposition"]
+    assert "Moreau" in (await oscar.get("/audit/export.jsonl?reference=S1-O7")).text
+    table = list(csv.DictReader(io.StringIO((await ann.get("/audit/export.csv?record=1042")).text)))
+    assert [each["key"] for each in table] == ["1042"]
+    assert [row.who for row in (await page(served.database, Question(kinds=("personal",)))).rows] == [
+        "user:operator.ann"
+    ]
+
+
+async def test_the_seals_are_told_as_they_were_found(served: Served) -> None:
+    ann = await visitor(served, Role.viewer)
+    assert "Nothing is sealed yet" in (await ann.get("/audit")).text
+    await heard(served, "1", reason="told")
+    await audit_chain.seal_all(served.database, served.vault)
+    sealed = (await ann.get("/audit")).text
+    assert "through seal 1 of" in sealed
+    assert "Unbroken" not in sealed  # nobody has compared it
+    await note_seen(served, {"number": 0, "round": "2026-11-20T09:00:00+00:00", "found": None})
+    assert "Unbroken" in (await ann.get("/audit")).text
+    found = {"message": "row 3 was altered: it does not match seal 1"}
+    await note_seen(served, {"number": 0, "round": "2026-11-20T09:00:00+00:00", "found": found})
+    broken = (await ann.get("/audit")).text
+    assert "Row 3 was altered" in broken
+    assert "Broken" in broken
+
+
+async def note_seen(served: Served, seen: dict[str, object]) -> None:
+    async with served.database.transaction() as sql:
+        for chain in await audit_chain.chains(served.database):
+            await watermarks.note(sql, chain, audit_chain.NAME, {"seen": seen})
