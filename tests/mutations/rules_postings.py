@@ -1,6 +1,6 @@
 """Mutants of the rules of postings (P1-P14, H, the send gate, the watchdog)."""
 
-from tests.mutations.mutants import mutant
+from tests.mutations.mutants import mutant, together
 
 # fmt: off
 # ruff: noqa: E501 - what is searched for is as long as the lines of the source
@@ -9,6 +9,7 @@ SQL = "engine/postings_sql.py"
 POSTINGS = "engine/postings.py"
 RECORDS_SQL = "engine/records_sql.py"
 APPLY = "engine/apply.py"
+ROWS = "engine/rows.py"
 EVIDENCE = "engine/evidence.py"
 
 T = "engine/test_postings.py::"
@@ -207,10 +208,16 @@ RULES = (
         ("       count_at = CASE WHEN w.is_right AND p.recount_at > p.count_at THEN p.recount_at END,", "       count_at = NULL,"),
         red=f"{T}test_what_was_uncertain_is_counted_once_more_at_twice_h",
     ),
-    mutant(
-        "P12", "\"the next generation\" (the same again)", APPLY, ("    if row.state is State.VOID:", "    if row.state is None:"),
-        ("if row.state is State.REJECTED or (row.state is State.PLANNED", "if row.state in (State.REJECTED, State.VOID) or (row.state is State.PLANNED"),
-        red=f"{DESK}test_a_generation_that_is_gone_is_not_sent_again",
+    together(
+        mutant(
+            "P12", "\"the next generation\" (the same again)", ROWS, ("    if row.state is State.VOID:", "    if row.state is None:"),
+            red=f"{DESK}test_a_generation_that_is_gone_is_not_sent_again",
+        ),
+        mutant(
+            "P12", "", APPLY,
+            ("if row.state is State.REJECTED or (row.state is State.PLANNED", "if row.state in (State.REJECTED, State.VOID) or (row.state is State.PLANNED"),
+            red="",
+        ),
     ),
     mutant(
         "P12", "the decision that frees the next generation", SQL,

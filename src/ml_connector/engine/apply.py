@@ -8,16 +8,27 @@ not sent before the one in front of it is posted.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ml_connector.connectors.base import Earlier, Ledger, Lookup, Problem, StoredDocument, Timing
+from ml_connector.connectors.base import Earlier, Ledger, Lookup, StoredDocument, Timing
 from ml_connector.connectors.errors import ConnectorError
-from ml_connector.domain.codec import document_from_json, document_to_json
-from ml_connector.domain.documents import IN_PLACE, Document, Kind
+from ml_connector.domain.codec import document_from_json
+from ml_connector.domain.documents import Document, Kind
 from ml_connector.engine import crash, postings
-from ml_connector.engine.database import Database, dump_json, parse_json
+from ml_connector.engine.database import Database
 from ml_connector.engine.evidence import Judgement, judge, unfinished, unseen
 from ml_connector.engine.outcomes import Applied, Changed, Failed, Result, Stands, Stop, Stopped, Waits, next_look_s
-from ml_connector.engine.postings import OPEN, Name, Planned, Posting, State, Step
+from ml_connector.engine.postings import Name, Planned, Posting, State, Step
 from ml_connector.engine.recovery import adopt_generations
+from ml_connector.engine.rows import (
+    Work,
+    base_of,
+    differs,
+    is_first,
+    name_of,
+    planned_from,
+    problem_of,
+    standing,
+    stands_alone,
+)
 from ml_connector.engine.runs import Fenced, Run
 from ml_connector.engine.send import Parcel, Sender
 
@@ -32,16 +43,6 @@ class Target:
     @property
     def timing(self) -> Timing:
         return self.ledger.timing
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What must exist for one record, in order. Documents that are `already` posted are passed over."""
-
-    key: str
-    documents: tuple[Document, ...]
-    mapping_version: int = 0
-    policy_version: int = 0
 
 
 @dataclass(slots=True)
@@ -190,7 +191,7 @@ class Applier:
             prepared.documents[name] = document_from_json(rows[name].content)
         wanted: list[Posting] = []
         for name, row in rows.items():
-            verdict = _standing(row, planned[name])
+            verdict = standing(row, planned[name])
             if verdict is None:
                 wanted.append(row)
             else:
@@ -210,7 +211,7 @@ class Applier:
         """Adopts or holds what the target has. Returns what it does not have."""
         documents = prepared.documents
         gone = await self._declared_gone(rows)
-        lookups = [Lookup(documents[row.name], all_generations=_is_first(row)) for row in rows]
+        lookups = [Lookup(documents[row.name], all_generations=is_first(row)) for row in rows]
         stored = await self._find(lookups + [Lookup(document_from_json(posting.content)) for posting in gone])
         await crash.point("look_up.a")
         risen = {
@@ -226,7 +227,7 @@ class Applier:
             document = documents[row.name]
             found = stored.get(document.reference, ())
             others = [s for s in found if s.reference != document.reference] or [s for s in found if s.reversed_by]
-            if others and _is_first(row):
+            if others and is_first(row):
                 target = self._target
                 held = await adopt_generations(
                     self._database, self._fence, target.ledger, target.timing, planned[row.name], document, found
@@ -277,7 +278,7 @@ class Applier:
     async def _declared_gone(self, rows: Sequence[Posting]) -> list[Posting]:
         """Earlier generations of these that a person has declared gone. What was gone then may have arrived since: a
         request of ours that was still on its way when somebody else's document was taken away (P7)."""
-        names = [row.name.reference for row in rows if row.name.generation > 1 and _is_entry(row)]
+        names = [row.name.reference for row in rows if row.name.generation > 1 and stands_alone(row)]
         if not names:
             return []
         async with self._database.connect() as connection:
@@ -292,7 +293,7 @@ class Applier:
         for row in rows:
             against = problems.get(prepared.documents[row.name].reference, ())
             if against:
-                prepared.verdicts[row.name] = _problem(against)
+                prepared.verdicts[row.name] = problem_of(against)
             else:
                 prepared.ready[row.name] = row
 
@@ -321,7 +322,7 @@ class Applier:
         if not named:
             return {}
         async with self._database.connect() as connection:
-            rows = await postings.read(connection, self._fence.integration, [*named, *map(_base, named)])
+            rows = await postings.read(connection, self._fence.integration, [*named, *map(base_of, named)])
         return {
             name.written: Earlier(row.number, document_from_json(row.content))
             for name, row in rows.items()
@@ -337,7 +338,7 @@ class Applier:
         changes = [
             (row, planned[name])
             for name, row in rows.items()
-            if row.state is State.REJECTED or (row.state is State.PLANNED and _differs(row, planned[name]))
+            if row.state is State.REJECTED or (row.state is State.PLANNED and differs(row, planned[name]))
         ]
         self._refused |= {row.name for row in rows.values() if row.state is State.REJECTED}
         self._shared = await self._shared_of(changes)
@@ -386,86 +387,6 @@ class Applier:
         return written
 
 
-def name_of(document: Document) -> Name:
-    return Name(document.base_reference, document.generation)
-
-
-def _base(written: str) -> str:
-    """`written` without its last part, which is a generation or belongs to the reference."""
-    return written.rpartition("-")[0] or written
-
-
-def planned_from(document: Document, *, connection: int, flow: str, work: Work) -> Planned:
-    """The posting row that `document` asks for."""
-    step, reverses = Step.CREATE, None
-    if document.kind is Kind.REVERSAL:
-        step = Step.REVERSE
-        suffix = f"-{document.generation}" if document.generation > 1 else ""
-        reverses = Name(document.reverses.removesuffix(suffix), document.generation)
-    elif document.updates:
-        step, reverses = Step.UPDATE, _name_in(document.updates, document.base_reference)
-    elif document.is_update:
-        step = Step.UPDATE
-    return Planned(
-        name=name_of(document),
-        connection=connection,
-        flow=flow,
-        record_key=work.key,
-        kind=document.kind.value,
-        fingerprint=document.fingerprint,
-        content=document_to_json(document),
-        step=step,
-        reverses=reverses,
-        source_digest=document.source_digest or None,
-        mapping_version=work.mapping_version,
-        policy_version=work.policy_version,
-    )
-
-
-def _name_in(written: str, base: str) -> Name:
-    """The generation of `base` that is written so."""
-    suffix = written.removeprefix(f"{base}-")
-    return Name(base, int(suffix) if suffix != written and suffix.isdigit() else 1)
-
-
-def _is_first(row: Posting) -> bool:
-    """Nothing was ever sent under the reference, as far as we know: the target may hold any generation of it (P7)."""
-    return row.name.generation == 1 and row.attempt == 0
-
-
-def _is_entry(row: Posting) -> bool:
-    """A document that stands beside no earlier generation of itself: no master data, no reversal, no adjustment."""
-    return row.is_entry and Kind(row.kind) not in (*IN_PLACE, Kind.ADJUSTMENT)
-
-
-def _differs(row: Posting, planned: Planned) -> bool:
-    """Dates and texts too: what a row keeps is what is sent, for a reversal takes its day from there."""
-    if row.content is planned.content:  # inserted a moment ago
-        return False
-    return row.fingerprint != planned.fingerprint or row.content != parse_json(dump_json(dict(planned.content)))
-
-
-def _standing(row: Posting, planned: Planned) -> Stands | Stop | None:
-    """What an existing row already says about the document; None: it may be sent once a look-up finds nothing."""
-    if row.state in postings.LIVE:
-        shared = row.kind == Kind.CUSTOMER.value and row.step is Step.CREATE  # an order asks only that it exists (P4)
-        if shared or row.fingerprint == planned.fingerprint:
-            return Stands(row.number or "")
-        return Changed("the document was posted with other content meanwhile")
-    if row.state in OPEN:
-        return Waits(row.name.reference, next_look_s(row))
-    if row.state is State.HELD:
-        return Stopped("posting_held", row.name.reference, row.error or "a person must look at the document in the ERP")
-    if row.state is State.VOID:
-        return Stopped(
-            "reversed_in_erp", row.name.reference, "this generation was declared not live; start the next one"
-        )
-    if not row.absence_counts and row.resolve_at is not None:
-        wait_s = max(0.1, (row.resolve_at - row.read_at).total_seconds())
-        return Waits("", wait_s, f"{row.name.written} was refused a moment ago")
-    return None
-
-
 def _own(prepared: _Prepared, document: Document) -> Stands | Stop:
     """The verdict for whoever planned `document`. What an ERP has against a shared customer as another order shows it,
     it need not have against this order's: that one is planned, and tried, in the next run."""
@@ -476,12 +397,4 @@ def _own(prepared: _Prepared, document: Document) -> Stands | Stop:
     return verdict
 
 
-def _problem(problems: Sequence[Problem]) -> Stop:
-    first = problems[0]
-    text = "; ".join(dict.fromkeys(problem.message for problem in problems))
-    if first.kind == "period":
-        return Stopped("closed_period", first.key, text)
-    return Stopped("unmapped" if first.kind == "tax_group" else "master_data", f"{first.kind}|{first.key}", text)
-
-
-__all__ = ["Applier", "Target", "Work", "name_of"]
+__all__ = ["Applier", "Target", "Work", "name_of", "planned_from"]
