@@ -36,15 +36,19 @@ class Busy(Exception):
     """So many passwords are being checked that another one would only wait."""
 
 
+NO_NUL = "\ufffd"
+
+
 def folded(name: str) -> str:
     """A user's name as it is compared and stored; the database takes no NUL."""
-    return unicodedata.normalize("NFKC", name.replace("\x00", "\ufffd")).strip().casefold()
+    return unicodedata.normalize("NFKC", name.replace("\x00", NO_NUL)).strip().casefold()
 
 
 def checked_name(name: str) -> str:
     """`name` folded. Raises `AccessRefused` for what is no name."""
     plain = folded(name)
-    if not plain or len(plain) > NAME_LIMIT or any(not each.isprintable() or each.isspace() for each in plain):
+    strange = any(not each.isprintable() or each.isspace() or each == NO_NUL for each in plain)
+    if not plain or len(plain) > NAME_LIMIT or strange:
         raise AccessRefused(f"A name has 1 to {NAME_LIMIT} characters and no blanks: a mail address, or a word.")
     return plain
 
