@@ -55,6 +55,7 @@ def _several(play: Play) -> int:
 def our_own_clock_wrong_by_minutes(play: Play) -> None:
     """One worker is minutes ahead, one minutes behind; an outcome is unknown, a token is used, an intake listens."""
     path = os.pathsep.join(filter(None, (str(SKEWED), os.environ.get("PYTHONPATH", ""))))
+    play.forked = False  # a process learns its clock when its interpreter starts
     play.given = {"PYTHONPATH": path, "TEST_CLOCK_SKEW_S": str(SKEW_S)}
     play.fault({"fault": "reset_after_commit", "match": {**POST, "nth": [1, 3]}})
     play.serve()
