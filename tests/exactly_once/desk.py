@@ -47,6 +47,7 @@ class Books:
         self.loses_answers = False
         self.takes_nothing = False
         self.sees_nothing = False
+        self.shown = ""
 
     async def check(self, documents: Sequence[Document]) -> Mapping[str, Sequence[Problem]]:
         return {}
@@ -71,11 +72,11 @@ class Books:
         numbers = [self.book(item.document) for item in outgoing]
         if self.loses_answers:
             raise Uncertain("the line broke")
-        return [Posted(number) for number in numbers]
+        return [Posted(number, shown=self.shown) for number in numbers]
 
     def book(self, document: Document) -> str:
         number = f"{100 + len(self.stored)}"
-        self.stored.append((StoredDocument(document.reference, number), document.fingerprint))
+        self.stored.append((StoredDocument(document.reference, number, shown=self.shown), document.fingerprint))
         return number
 
     def differences(self, sent: Document, stored: StoredDocument) -> Sequence[str]:

@@ -43,3 +43,19 @@ async def test_a_note_whose_answer_was_lost_is_written_again_when_the_lost_one_c
     assert isinstance(await room.runs(WriteBackFlow(room), KEY), Done)
     assert len(shop.notes) == 2
     assert shop.notes[0] == shop.notes[1]
+
+
+async def test_the_order_is_told_the_number_that_people_see(desk: Desk) -> None:
+    """Also of a document whose answer was lost and that a look-up has found."""
+    desk.books.shown = "INV-1007"
+    for number, lost in ((10250, False), (10251, True)):
+        key, shop = str(number), NotingShop()
+        room = Room(desk, shop)
+        shop.snapshots[key] = captured(StoreOrder(id=number).snapshot(), id=f"9{number}")
+        desk.books.loses_answers = lost
+        await room.runs(OrdersFlow(room), key)
+        desk.books.loses_answers = False
+        assert isinstance(await room.runs(OrdersFlow(room), key), Done)
+        assert isinstance(await room.runs(WriteBackFlow(room), key), Done)
+        [told] = shop.notes
+        assert set(told.values()) == {"INV-1007"}

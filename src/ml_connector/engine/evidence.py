@@ -20,13 +20,14 @@ class Judgement:
     number: str
     ours: bool
     error: str = ""
+    shown: str = ""
 
     def as_found(self, posting: Posting) -> Found:
         return Found(
             posting=posting,
             state=self.state,
             number=self.number or None,
-            stored=None,
+            stored={"shown": self.shown} if self.shown else None,
             fingerprint=posting.fingerprint,
             ours=self.ours,
             error=self.error or None,
@@ -75,7 +76,7 @@ def judge(posting: Posting, document: Document, found: Sequence[StoredDocument],
             False,
             f"{stored.number} in the {document.home} is not what was planned: " + "; ".join(differences),
         )
-    return Judgement(State.POSTED, stored.number, ours)
+    return Judgement(State.POSTED, stored.number, ours, shown=stored.shown)
 
 
 def words_of(state: DocumentState) -> str:

@@ -122,6 +122,11 @@ class Posting:
         return self.resolve_at is None or self.resolve_at <= self.read_at
 
     @property
+    def shown(self) -> str:
+        """The number that people see in the target; its key, where it has no other."""
+        return str((self.stored or {}).get("shown") or self.number or "")
+
+    @property
     def is_open(self) -> bool:
         return self.state in OPEN
 

@@ -17,9 +17,7 @@ _COLUMNS = """p.integration, p.reference, p.generation, p.connection, p.flow, p.
   p.sent_fingerprints, p.content, p.before, p.stored, p.number, p.source_digest, p.mapping_version, p.policy_version,
   p.adopted, p.error, p.posted_at, p.checked_at, p.count_at, statement_timestamp() AS read_at"""
 
-_STATE_COLUMNS = _COLUMNS.replace(
-    "p.content, p.before, p.stored", "CAST('{}' AS jsonb) AS content, NULL AS before, NULL AS stored"
-)
+_STATE_COLUMNS = _COLUMNS.replace("p.content, p.before,", "CAST('{}' AS jsonb) AS content, NULL AS before,")
 
 # The unique key decides between two runs that plan the same document; the loser reads the winner's row. What was
 # inserted is known and needs no reading; no row at all for a fenced run, a row without a name where nothing was new.

@@ -269,7 +269,8 @@ def _refused_together(answers: Sequence[PostResult]) -> str:
 def _judged(sent: Sent, result: PostResult, document: Document, horizon_s: float) -> tuple[Answer, Stands | Stop]:
     reference = sent.name.reference
     if isinstance(result, Posted):
-        stored = {"warnings": list(result.warnings)} if result.warnings else None
+        told = {"warnings": list(result.warnings), "shown": result.shown}
+        stored = {name: value for name, value in told.items() if value} or None
         return Answer(sent, State.POSTED, number=result.number, stored=stored), Stands(result.number)
     if isinstance(result, Refused):
         return Answer(sent, State.REJECTED, error=result.message), _refused(result, document)

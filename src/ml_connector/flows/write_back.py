@@ -39,7 +39,7 @@ class WriteBackFlow:
                 return
             live = [p for p in known.get(key, ()) if p.state in postings.LIVE and p.number]
             try:
-                await store.note_documents(key, {p.name.written: p.number or "" for p in live})
+                await store.note_documents(key, {p.name.written: p.shown for p in live})
                 outcomes[key] = Done()
             except Transient as error:
                 outcomes[key] = _last_word(error)

@@ -100,7 +100,8 @@ class StoredLine:
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A document as the target stores it. `number` is the target's canonical key, e.g. `0100000008/1710/2026`.
+    """A document as the target stores it. `number` is the target's canonical key, e.g. `0100000008/1710/2026`; `shown`
+    the number that people see there, where it is another.
 
     `lines` are those that the read service has (tax items may carry no account). An itemised document is shown as the
     entry that it makes: its items, freight and charges on their accounts, tax by its code, and the customer's line with
@@ -119,6 +120,7 @@ class StoredDocument:
     created_by: str = ""
     state: DocumentState = "posted"
     fields: Mapping[str, str] = field(default_factory=dict[str, str])
+    shown: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +151,11 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """The target says: done, as `number`."""
+    """The target says: done, as `number`, its own key. `shown`: the number that people see, where it is another."""
 
     number: str
     warnings: tuple[str, ...] = ()
+    shown: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,12 +44,12 @@ async def post_document(client: B1Client, data: MasterData, find: Find, item: Ou
     if part.status >= 400:
         return await _refused(find, document, part)
     try:
-        entry = text_of(part.row, "DocEntry")
+        entry, shown = text_of(part.row, "DocEntry"), text_of(part.row, "DocNum")
     except ValueError as error:
         return Unknown(f"Business One answered {part.status}, unreadable: {error}")
     if part.status != 201 or not entry.isdigit():
         return Unknown(f"Business One answered {part.status} without the document's key")
-    return Posted(f"{target.set}/{entry}")
+    return Posted(f"{target.set}/{entry}", shown=shown)
 
 
 async def change(client: B1Client, data: MasterData, find: Find, item: Outgoing, permit: Permit) -> PostResult:

@@ -147,6 +147,7 @@ def document(target: Target, row: Row, reading: Reading) -> StoredDocument:
     return StoredDocument(
         reference=text_of(row, REFERENCE),
         number=f"{target.set}/{_entry(row)}",
+        shown=text_of(row, "DocNum"),
         currency=reading.iso(text_of(row, "DocCurrency")),
         posting_date=_day(row, "DocDate"),
         document_date=_day(row, "TaxDate"),
@@ -192,6 +193,7 @@ def payment(target: Target, row: Row, reading: Reading) -> StoredDocument:
     return StoredDocument(
         reference=text_of(row, REFERENCE),
         number=f"{target.set}/{_entry(row)}",
+        shown=text_of(row, "DocNum"),
         currency=reading.iso(text_of(row, "DocCurrency")),
         posting_date=_day(row, "DocDate"),
         document_date=_day(row, "TaxDate"),
