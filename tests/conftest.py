@@ -26,7 +26,7 @@ settings.load_profile("suite")
 
 PROCESSES = (
     *("bench", "cli", "conformance", "contract", "crash/long", "crash/machines"),
-    *("e2e", "engine", "engine_services", "reconcile", "stock"),
+    *("e2e", "engine", "engine_services", "reconcile", "shipments/test_flow", "stock"),
 )
 """Folders with tests that start real processes and wait for them."""
 

@@ -2,25 +2,25 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import URL
 
+from ml_connector.engine.database import Database
+from ml_connector.sandbox.process import Announced, SandboxProcess
 from tests.conftest import TEMPLATE
-from tests.crash.nursery import Nursery
+from tests.shipments.counter import Counter, counter_of
 from tests.shipments.scene import ShippingScene, ShippingWorld
 
 
 @pytest.fixture(scope="session")
 def shipping_world(postgres: URL) -> Iterator[ShippingWorld]:
     home = Path(tempfile.mkdtemp(prefix="mlc-ship-"))
-    nursery = Nursery()
-    world = ShippingWorld(postgres, TEMPLATE, home, nursery=nursery)
+    world = ShippingWorld(postgres, TEMPLATE, home)
     yield world
     world.close()
-    nursery.close()
     shutil.rmtree(home, ignore_errors=True)
 
 
@@ -29,3 +29,15 @@ def scene(shipping_world: ShippingWorld, tmp_path: Path) -> Iterator[ShippingSce
     scene = ShippingScene(shipping_world, tmp_path)
     yield scene
     scene.close()
+
+
+@pytest.fixture(scope="session")
+def store_alone() -> Iterator[Announced]:
+    with SandboxProcess(["bigcommerce"]) as sandbox:
+        yield sandbox.systems["bigcommerce"]
+
+
+@pytest.fixture
+async def counter(store_alone: Announced, database: Database) -> AsyncIterator[Counter]:
+    async with counter_of(store_alone, database) as counter:
+        yield counter

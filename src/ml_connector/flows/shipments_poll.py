@@ -1,12 +1,14 @@
 """What has changed among the ERP's delivery notes: asked for by its own stamps, with an overlap.
 
 Such stamps are coarse (a minute) and in the server's own time, where an hour comes twice in autumn. So the overlap is
-longer than an hour, and a stamp that was seen is not marked again only when the ERP has moved on by a few minutes: a
-later change would have another one. Level-triggered: a poll decides nothing, it marks.
+longer than an hour, and a stamp is taken for seen only when it has stood for a few minutes by our own clock: a later
+change has another one. Level-triggered: a poll decides nothing, it marks.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from ml_connector.connectors.base import ChangePage
 from ml_connector.connectors.errors import ConnectorError
@@ -22,7 +24,8 @@ from ml_connector.flows.shipments import NAME as SHIPMENTS
 NAME = poll_name(SHIPMENTS)
 SEEN = "seen"
 OVERLAP_S = 3900.0
-SETTLED_AFTER = timedelta(minutes=5)
+SETTLED_S = 120
+"""A change after that time has another stamp, which is of a minute."""
 SEEN_AT_MOST = 5000
 
 
@@ -54,7 +57,7 @@ async def _scan(context: Context, run: Run, overlap: timedelta) -> None:
     async with context.database.connect() as connection:
         kept = await watermarks.read(connection, run.integration, SHIPMENTS)
         noted = await watermarks.noted(connection, run.integration, SHIPMENTS, SEEN)
-    seen: Mapping[str, str] = noted or {}
+    seen: Mapping[str, Sequence[Any]] = noted or {}
     since = kept or first_since(None, datetime.now(UTC))  # what left before that is old business
     async for page in context.deliveries.changed_deliveries(since - overlap):
         if not run.alive or run.stopping:
@@ -62,11 +65,9 @@ async def _scan(context: Context, run: Run, overlap: timedelta) -> None:
         await _mark(context, run, page, seen)
 
 
-async def _mark(context: Context, run: Run, page: ChangePage, seen: Mapping[str, str]) -> None:
-    """What was not seen with that stamp is marked, and the watermark moves, in one transaction."""
-    news = sorted({c.key for c in page.changes if c.stamp is None or seen.get(c.key) != c.stamp.isoformat()})
-    settled = page.watermark - SETTLED_AFTER if page.watermark is not None else datetime.min.replace(tzinfo=UTC)
-    old = sorted((c.stamp, c.key) for c in page.changes if c.stamp is not None and c.stamp < settled)
+async def _mark(context: Context, run: Run, page: ChangePage, seen: Mapping[str, Sequence[Any]]) -> None:
+    """Marks what was not marked since its stamp has stood for long, and moves the watermark, in one transaction."""
+    known, news = news_of(page, seen, int(time.time()))
     for start in range(0, max(1, len(news)), records.MARK_AT_ONCE):
         part = news[start : start + records.MARK_AT_ONCE]
         last = start + records.MARK_AT_ONCE >= len(news)
@@ -76,9 +77,27 @@ async def _mark(context: Context, run: Run, page: ChangePage, seen: Mapping[str,
             await crash.point("watermark.commit.b", SHIPMENTS)
             if last and page.watermark is not None:
                 await watermarks.save(connection, run.integration, SHIPMENTS, page.watermark)
-                kept = {key: stamp.isoformat() for stamp, key in old[-SEEN_AT_MOST:]}
-                await watermarks.note(connection, run.integration, SHIPMENTS, {SEEN: kept})
+                await watermarks.note(connection, run.integration, SHIPMENTS, {SEEN: known})
         await crash.point("watermark.commit.a", SHIPMENTS)
     if news:
         async with context.database.connect() as connection:
             await records.notify(connection, [Lane(run.integration, SHIPMENTS)])
+
+
+def news_of(
+    page: ChangePage, seen: Mapping[str, Sequence[Any]], now: int
+) -> tuple[dict[str, tuple[str, int, bool]], list[str]]:
+    """By key the stamp, since when we know it, and whether it was marked when it had stood for long; and what is to be
+    marked now. `seen`: the same of the poll before. `now` in seconds."""
+    known: dict[str, tuple[str, int, bool]] = {}
+    news: set[str] = set()
+    for change in page.changes:
+        stamp = change.stamp.isoformat() if change.stamp is not None else ""
+        before, since, settled = seen.get(change.key, ("", now, False))
+        if not stamp or before != stamp:
+            since, settled = now, False
+        if not settled:
+            news.add(change.key)
+        known[change.key] = (stamp, since, settled or now - since >= SETTLED_S)
+    kept = sorted(known.items(), key=lambda each: each[1][0])[-SEEN_AT_MOST:]
+    return dict(kept), sorted(news)

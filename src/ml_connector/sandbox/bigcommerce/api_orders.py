@@ -138,9 +138,13 @@ def _include(call: Call) -> tuple[set[str], str]:
 
 def _stale(call: Call, stored: StoredOrder) -> Doc | None:
     """The order as it was before its latest change, while reads are stale."""
+    return stored.before if stored.before and call.store.now() < stored.changed_at + stale_s(call) else None
+
+
+def stale_s(call: Call) -> float:
+    """How far this read lags behind."""
     fault = call.fault("stale_read")
-    seconds = float(fault.get("seconds", 5)) if fault is not None else call.store.settings.stale_read_s
-    return stored.before if stored.before and call.store.now() < stored.changed_at + seconds else None
+    return float(fault.get("seconds", 5)) if fault is not None else call.store.settings.stale_read_s
 
 
 def find(call: Call) -> StoredOrder:

@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from ml_connector.sandbox.bigcommerce import lifecycle, statuses
-from ml_connector.sandbox.bigcommerce.api_orders import find
+from ml_connector.sandbox.bigcommerce.api_orders import find, stale_s
 from ml_connector.sandbox.bigcommerce.dates import rfc2822
 from ml_connector.sandbox.bigcommerce.errors import ApiError, not_found
 from ml_connector.sandbox.bigcommerce.state import Store, StoredOrder
@@ -23,8 +23,11 @@ _PERSON = (
 
 
 def list_shipments(call: Call) -> web.Response:
+    """Without those that are too young to be seen, while reads are stale."""
     page, limit = paging(call)
-    return v2_list(find(call).shipments[(page - 1) * limit : page * limit])
+    stored, seen_until = find(call), call.store.now() - stale_s(call)
+    shown = [each for each in stored.shipments if stored.shipped_at.get(each["id"], 0.0) <= seen_until]
+    return v2_list(shown[(page - 1) * limit : page * limit])
 
 
 def count_shipments(call: Call) -> web.Response:
@@ -91,6 +94,7 @@ def ship(store: Store, stored: StoredOrder, body: Doc) -> Doc:
         "generated_tracking_link": "",
     }
     stored.shipments.append(shipment)
+    stored.shipped_at[shipment["id"]] = store.now()
     _event(store, stored, shipment, "created")
     whole = all(p.get("quantity_shipped", 0) >= p["quantity"] for p in stored.products if p["type"] == "physical")
     total = sum(p.get("quantity_shipped", 0) for p in stored.products)
@@ -112,17 +116,17 @@ def update_shipment(call: Call) -> web.Response:
 def delete_shipment(call: Call) -> web.Response:
     """The order's status does not go back."""
     stored = find(call)
-    _remove(call.store, stored, [_one(call, stored)])
+    remove_shipments(call.store, stored, [_one(call, stored)])
     return nothing()
 
 
 def delete_shipments(call: Call) -> web.Response:
     stored = find(call)
-    _remove(call.store, stored, list(stored.shipments))
+    remove_shipments(call.store, stored, list(stored.shipments))
     return nothing()
 
 
-def _remove(store: Store, stored: StoredOrder, shipments: list[Doc]) -> None:
+def remove_shipments(store: Store, stored: StoredOrder, shipments: list[Doc]) -> None:
     lines = {p["id"]: p for p in stored.products}
     for shipment in shipments:
         stored.shipments.remove(shipment)

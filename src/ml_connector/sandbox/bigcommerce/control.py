@@ -9,7 +9,7 @@ from typing import Any, cast
 from aiohttp import web
 
 from ml_connector.sandbox.bigcommerce import editing, inventory, lifecycle, refunding
-from ml_connector.sandbox.bigcommerce.api_shipments import ship
+from ml_connector.sandbox.bigcommerce.api_shipments import remove_shipments, ship
 from ml_connector.sandbox.bigcommerce.demo import TO_CANCEL, TO_EDIT
 from ml_connector.sandbox.bigcommerce.errors import ApiError
 from ml_connector.sandbox.bigcommerce.hooks import signature_headers
@@ -316,6 +316,12 @@ def _ship(control: Control, stored: StoredOrder, body: Doc) -> object:
     return shipments
 
 
+def _unship(control: Control, stored: StoredOrder, body: Doc) -> object:
+    """All shipments of the order are deleted; its status stays."""
+    remove_shipments(control.store, stored, list(stored.shipments))
+    return None
+
+
 def _remove(control: Control, stored: StoredOrder, body: Doc) -> object:
     """Deleted for good, as the store's API can: it is in no list and answers 404."""
     del control.store.orders[stored.id]
@@ -344,6 +350,7 @@ _ACTIONS: dict[str, OrderAction] = {
     "edit": _edit,
     "status": _status,
     "ship": _ship,
+    "unship": _unship,
     "touch": _touch,
     "remove": _remove,
     "transaction": _transaction,

@@ -36,6 +36,7 @@ class StoredOrder:
     modified: int
     arrived_at: float = 0.0
     shipments: list[Doc] = field(default_factory=list[Doc])
+    shipped_at: dict[int, float] = field(default_factory=dict[int, float])
     metafields: list[Doc] = field(default_factory=list[Doc])
     extra: Doc = field(default_factory=dict[str, Any])
     visible_at: float = 0.0
