@@ -136,6 +136,8 @@ async def test_an_account_is_locked_and_says_so_only_to_who_knows_the_password(
 
     for _ in range(attempts.ACCOUNT.free):
         await wrong()
+    async with database.connect() as sql:  # for as long as this test may take
+        await sql.execute(text("UPDATE user_attempts SET locked_until = locked_until + interval '1 hour'"))
     await wrong()
     with pytest.raises(Locked) as told:
         await sign_in.sign_in(database, vault, passwords, "dana", PASSWORD, "", BROWSER)

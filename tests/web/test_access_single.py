@@ -7,10 +7,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import text
 
 from ml_connector.connectors.safety import AddressPolicy
 from ml_connector.domain.access import Role
-from ml_connector.engine.access import users
+from ml_connector.engine.access import attempts, users
 from ml_connector.web.access import Settings
 from ml_connector.web.access.provider import Flow, NotProven
 from ml_connector.web.access.provider import Provider as Client
@@ -180,10 +181,8 @@ async def test_only_the_browser_that_began_may_come_back_and_once(served: Served
     assert (await dana.get("/sign-in/single/back?error=access_denied")).status == 403
 
 
-async def test_a_key_that_the_provider_turned_is_looked_up_again(
-    served: Served, provider: Provider, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ml_connector.web.access.provider.AGAIN_S", 0.0)
+async def test_a_key_that_the_provider_turned_is_looked_up_again(served: Served, provider: Provider) -> None:
+    served.app.state.single.again_s = 0.0
     assert (await sign_in(served, provider))[1].status == 303
     provider.turn_key()
     assert (await sign_in(served, provider))[1].status == 303
@@ -206,6 +205,21 @@ async def test_a_provider_that_leads_elsewhere_is_not_followed(
     answer = await Visitor(served).get("/sign-in/single")
     assert answer.status == 403
     assert "169.254" not in answer.text  # what is inside is for the log
+    asked = len(provider.calls)
+    await Visitor(served).get("/sign-in/single")
+    assert len(provider.calls) == asked  # anybody can press the button: the provider is not asked each time
+
+
+async def test_coming_back_has_the_limits_of_signing_in(served: Served, provider: Provider) -> None:
+    visitor = Visitor(served)
+    for _ in range(attempts.ADDRESS.free):
+        assert (await visitor.get("/sign-in/single/back?state=x&code=y")).status == 403
+    assert (await visitor.get("/sign-in/single/back?state=x&code=y")).status == 429
+    assert (await visitor.sign_in("dana")).status == 429
+    async with served.database.connect() as sql:
+        rows = await sql.execute(text("SELECT who, count(*) FROM audit WHERE data->>'via' = 'single' GROUP BY who"))
+        told = [(row[0], row[1]) for row in rows]
+    assert told == [("nobody", attempts.ADDRESS.free)]
 
 
 async def test_an_issuer_in_a_private_network_is_called_only_where_that_is_said(provider: Provider) -> None:

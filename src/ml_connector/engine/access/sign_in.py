@@ -28,12 +28,9 @@ async def sign_in(
     db: Database, vault: Vault, passwords: Passwords, name: str, password: str, code: str, browser: Browser
 ) -> str:
     """What the new session's cookie holds. Raises `Wrong`, `Locked`, `TooMany`, `Busy`."""
-    place, account = attempts.address(browser.address), attempts.account(name)
+    await may_try(db, browser.address)
     async with db.connect() as sql:
-        here = await attempts.count(sql, place, attempts.ADDRESS)
-        if here.within and here.locked_until:
-            raise TooMany(here.locked_until)
-        standing = await attempts.count(sql, account, attempts.ACCOUNT)
+        standing = await attempts.count(sql, attempts.account(name), attempts.ACCOUNT)
     user = await users.find(db, name)
     told = standing.within <= attempts.TOLD
     stored = user.password if user is not None and user.disabled_at is None and told else None
@@ -59,6 +56,21 @@ async def let_in(db: Database, user: User, via: str, browser: Browser) -> str:
             value = await open_session(sql, user.id, via, browser.address, browser.agent, instead_of=browser.session)
             await record(sql, "signed_in", user=user.name, via=via, address=browser.address)
     return value
+
+
+async def may_try(db: Database, address: str) -> None:
+    """Counts a try from `address`; `let_in` forgives it. Raises `TooMany`."""
+    async with db.connect() as sql:
+        here = await attempts.count(sql, attempts.address(address), attempts.ADDRESS)
+    if here.within and here.locked_until:
+        raise TooMany(here.locked_until)
+
+
+async def note_refused(db: Database, address: str, why: str) -> None:
+    """In the audit: somebody came back from single sign-on and was not let in."""
+    with acting(NOBODY):
+        async with db.transaction() as sql:
+            await record(sql, "sign_in_refused", via="single", address=address, why=why)
 
 
 async def _note_wrong(db: Database, user: User | None, standing: attempts.Standing, browser: Browser) -> None:

@@ -33,6 +33,8 @@ WITHIN_S = 10.0
 FRESH_S = 3600.0
 AGAIN_S = 60.0
 """A key that is not known makes us look again, but not more often than this: anybody can name a key."""
+PAUSE_S = 5.0
+"""After a look-up of the provider that failed: anybody can ask for one."""
 LEEWAY_S = 60
 
 
@@ -52,11 +54,14 @@ class Flow:
 
 @dataclass(slots=True)
 class Provider:
-    """Of one process; what it has read is kept for `FRESH_S`."""
+    """Of one process; what it has read is kept for `FRESH_S`. `again_s`, `pause_s`: `AGAIN_S`, `PAUSE_S`."""
 
     settings: SingleSignOn
+    again_s: float = AGAIN_S
+    pause_s: float = PAUSE_S
     _offered: Mapping[str, Any] = field(default_factory=dict[str, Any])
     _offered_at: float = float("-inf")
+    _failed_at: float = float("-inf")
     _keys: KeySet | None = None
     _keys_at: float = float("-inf")
 
@@ -124,19 +129,30 @@ class Provider:
     # ------------------------------------------------------------------ what the provider offers
 
     async def _discover(self) -> Mapping[str, Any]:
-        if time.monotonic() - self._offered_at > FRESH_S:
-            place = self.settings.issuer.rstrip("/") + "/.well-known/openid-configuration"
-            offered = await self._call(place)
-            if offered.get("issuer") != self.settings.issuer:
-                raise NotProven(f"the provider calls itself {offered.get('issuer')!r}, not {self.settings.issuer!r}")
-            for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
-                self._check(offered.get(name))
-            self._offered, self._offered_at = offered, time.monotonic()
+        now = time.monotonic()
+        if now - self._offered_at <= FRESH_S:
+            return self._offered
+        if now - self._failed_at < self.pause_s:
+            raise NotProven("the provider could not be read a moment ago, and is not asked again yet")
+        try:
+            self._offered = await self._read()
+        except NotProven:
+            self._failed_at = time.monotonic()
+            raise
+        self._offered_at = time.monotonic()
         return self._offered
+
+    async def _read(self) -> Mapping[str, Any]:
+        offered = await self._call(self.settings.issuer.rstrip("/") + "/.well-known/openid-configuration")
+        if offered.get("issuer") != self.settings.issuer:
+            raise NotProven(f"the provider calls itself {offered.get('issuer')!r}, not {self.settings.issuer!r}")
+        for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
+            self._check(offered.get(name))
+        return offered
 
     async def _key_set(self, *, again: bool) -> KeySet:
         age = time.monotonic() - self._keys_at
-        if self._keys is None or age > FRESH_S or (again and age > AGAIN_S):
+        if self._keys is None or age > FRESH_S or (again and age > self.again_s):
             offered = await self._discover()
             found: Any = await self._call(offered["jwks_uri"])
             try:

@@ -15,12 +15,13 @@ from starlette.responses import RedirectResponse, Response
 from ml_connector.domain.access import Role
 from ml_connector.engine.access import sign_in
 from ml_connector.engine.access.single import single_user
-from ml_connector.engine.access.values import AccessRefused, fresh
+from ml_connector.engine.access.users import User
+from ml_connector.engine.access.values import AccessRefused, TooMany, fresh
 from ml_connector.web.access.pages import page
 from ml_connector.web.access.parts import access_of
 from ml_connector.web.access.problems import safe_next
 from ml_connector.web.access.provider import Flow, NotProven, Provider
-from ml_connector.web.access.sign_in import browser_of, let_in
+from ml_connector.web.access.sign_in import browser_of, clock, let_in
 from ml_connector.web.access.single_settings import SingleSignOn
 
 router = APIRouter(prefix="/sign-in/single", max_body_size=64 * 1024, include_in_schema=False)
@@ -58,21 +59,33 @@ async def back(request: Request, state: str = "", code: str = "", iss: str = "",
 
 
 async def _back_from(request: Request, state: str, code: str, iss: str, error: str) -> Response:
+    access, browser = access_of(request), browser_of(request)
+    try:
+        await sign_in.may_try(access.database, browser.address)
+    except TooMany as many:
+        words = f"Too many tries from this address. Try again after {clock(many.until)}."
+        return page(request, "refused.html", 429, why=words)
+    try:
+        user, to = await _proved(request, state, code, iss, error)
+    except (NotProven, AccessRefused) as refused:
+        await sign_in.note_refused(access.database, browser.address, str(refused))
+        return _refused(request, refused)
+    return let_in(request, await sign_in.let_in(access.database, user, "single", browser), to)
+
+
+async def _proved(request: Request, state: str, code: str, iss: str, error: str) -> tuple[User, str]:
+    """Who it is, and where they wanted to go. Raises `NotProven`, `AccessRefused`."""
     provider, flow = _provider(request), _unpacked(request.cookies.get(_cookie(request), ""))
     if provider is None or flow is None or not hmac.compare_digest(flow.state.encode(), state.encode()):
-        return _refused(request, NotProven("this is not the browser, or not the attempt, that began it"))
+        raise NotProven("this is not the browser, or not the attempt, that began it")
     settings = provider.settings
     if error or not code or (iss and iss != settings.issuer):
-        return _refused(request, NotProven(f"the provider did not let anybody in: {error[:100] or 'no code'}"))
-    try:
-        claims = await provider.claims(code, flow, _back(request))
-        role = _role(settings, claims)
-        name = claims.get("preferred_username") or claims.get("email") or claims["sub"]
-        access = access_of(request)
-        user = await single_user(access.database, settings.issuer, claims["sub"], str(name), role)
-    except (NotProven, AccessRefused) as refused:
-        return _refused(request, refused)
-    return let_in(request, await sign_in.let_in(access.database, user, "single", browser_of(request)), flow.next)
+        raise NotProven(f"the provider did not let anybody in: {error[:100] or 'no code'}")
+    claims = await provider.claims(code, flow, _back(request))
+    role = _role(settings, claims)
+    name = claims.get("preferred_username") or claims.get("email") or claims["sub"]
+    database = access_of(request).database
+    return await single_user(database, settings.issuer, claims["sub"], str(name), role), flow.next
 
 
 def _role(settings: SingleSignOn, claims: Mapping[str, Any]) -> Role:
