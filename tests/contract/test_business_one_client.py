@@ -13,7 +13,7 @@ import pytest
 from lxml import etree
 
 from ml_connector.connectors.base import Earlier, Outgoing
-from ml_connector.connectors.business_one import customers, pings, setup, tables
+from ml_connector.connectors.business_one import changing, customers, matching, periods, pings, setup, tables
 from ml_connector.connectors.business_one.settings import B1Settings, CustomerDefaults
 from ml_connector.connectors.business_one.wire import Facts, body_of
 from ml_connector.domain.documents import Dimension, Kind, LineType, Role
@@ -92,7 +92,7 @@ def metadata() -> Metadata:
 def full_invoice():
     """Every field of a marketing document that we ever write."""
     lines = list(sales.invoice().lines)
-    sold = replace(lines[0].itemised, warehouse="01")
+    sold = replace(lines[0].itemised, warehouse="01", ship_to=sales.ADDRESS)
     lines[0] = replace(lines[0], itemised=sold, dimension=Dimension("1000", "2000", "3000"))
     lines.append(sales.line(Role.DISCOUNT_COUPON, "3.00", "A1", type=LineType.CHARGE))
     return sales.invoice(lines=tuple(lines), exchange_rate=Decimal("1.08"))
@@ -219,3 +219,31 @@ def test_the_newer_metadata_has_what_we_write_too(part: str) -> None:
     if part == "businesspartners":
         body = customers.new_partner(sales.customer(), SETTINGS)
         assert {field for field in body if not field.startswith("U_")} <= known
+
+
+def test_a_change_in_place_is_known_to_the_metadata(metadata: Metadata) -> None:
+    body = changing.changes_of(Outgoing(sales.sales_order("BC-S1-10311-O-2")), SETTINGS, FOREIGN)
+    assert {"DocumentLines", "DocumentAdditionalExpenses", "U_MLC_REF"} <= body.keys()
+    assert not {"CardCode", "DocDate", "DocCurrency", "Series"} & body.keys()
+    assert list(metadata.wrong("Document", body)) == []
+
+
+def test_a_reconciliation_is_known_to_the_metadata(metadata: Metadata) -> None:
+    """As the service takes it: open items; the rows that the entity itself has are read alone."""
+    assert metadata.sets[matching.SET] == "InternalReconciliation"
+    assert matching.OPEN_ITEMS in metadata.actions
+    row = {
+        "ShortName": "C1",
+        "TransId": 7,
+        "TransRowId": 0,
+        "SrcObjTyp": "13",
+        "SrcObjAbs": 5,
+        "CreditOrDebit": "codDebit",
+    }
+    item = {**row, "Selected": "tYES", "ReconcileAmount": "66.70"}
+    body = matching.body_of(sales.deposit(), [item])
+    assert list(metadata.wrong("InternalReconciliationOpenTrans", dict(body))) == []
+    asked = matching.question(sales.deposit(), sales.DAY, sales.DAY)["InternalReconciliationOpenTransParams"]
+    assert list(metadata.wrong("InternalReconciliationOpenTransParams", asked)) == []
+    assert set(matching.SELECT) <= metadata.properties("InternalReconciliation").keys()
+    assert {periods.YEARS, periods.OF_YEAR} <= metadata.actions

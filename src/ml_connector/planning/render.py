@@ -41,7 +41,7 @@ def _document(document: Document, why: bool) -> str:
         f"customer {document.customer or '-'}  ({state})",
         f"  {document.text}",
     ]
-    for name in ("applies_to", "reverses", "adjusts", "exchange_rate", "customer_reference"):
+    for name in ("applies_to", "draws", "reverses", "adjusts", "updates", "exchange_rate", "customer_reference"):
         if value := getattr(document, name):
             head.append(f"  {name.replace('_', ' ')} {value}")
     if document.kind in ITEMISED:

@@ -201,11 +201,7 @@ async def post(client: B1Client, item: Outgoing, permit: Permit) -> PostResult:
                 code="open_items",
             )
         rows.append({**open_item, "Selected": "tYES", "ReconcileAmount": text(amount)})
-    body = {
-        "ReconDate": document.posting_date.isoformat(),
-        "CardOrAccount": "coaCard",
-        "InternalReconciliationOpenTransRows": rows,
-    }
+    body = body_of(document, rows)
     part = await client.write("POST", SET, body=body, permit=permit, references=(document.reference,))
     if part.status >= 400:
         try:
@@ -223,8 +219,16 @@ async def post(client: B1Client, item: Outgoing, permit: Permit) -> PostResult:
     return Posted(f"{SET}/{number}")
 
 
-async def _open_items(client: B1Client, document: Document, first: date, last: date) -> dict[tuple[str, int], Row]:
-    """What of the customer's documents of these days is open, by object type and key."""
+def body_of(document: Document, rows: Sequence[Row]) -> Row:
+    return {
+        "ReconDate": document.posting_date.isoformat(),
+        "CardOrAccount": "coaCard",
+        "InternalReconciliationOpenTransRows": list(rows),
+    }
+
+
+def question(document: Document, first: date, last: date) -> Row:
+    """For the customer's open items among the documents of these days."""
     asked = {
         "CardOrAccount": "coaCard",
         "ReconDate": document.posting_date.isoformat(),
@@ -233,7 +237,12 @@ async def _open_items(client: B1Client, document: Document, first: date, last: d
         "ToDate": last.isoformat(),
         "InternalReconciliationBPs": [{"BPCode": cut("CardCode", document.customer)}],
     }
-    answer = await client.action(OPEN_ITEMS, {"InternalReconciliationOpenTransParams": asked}, priority="orders")
+    return {"InternalReconciliationOpenTransParams": asked}
+
+
+async def _open_items(client: B1Client, document: Document, first: date, last: date) -> dict[tuple[str, int], Row]:
+    """What of the customer's documents of these days is open, by object type and key."""
+    answer = await client.action(OPEN_ITEMS, question(document, first, last), priority="orders")
     found: dict[tuple[str, int], Row] = {}
     with readable(OPEN_ITEMS, SYSTEM):
         for row in rows_in(answer, "InternalReconciliationOpenTransRows"):
