@@ -67,6 +67,8 @@ async def test_an_edit_and_another_one_and_the_cancellation(stage: Stage) -> Non
     first, second, entry = await begun(stage)
     assert isinstance(await stage.run(second), Applied)
     stands_as(stage, second[0], entry)
+    shown = await stage.desk.all("SELECT stored ->> 'shown' AS n FROM postings WHERE reference = 'BC-S1-10250-O'")
+    assert len({row.n for row in shown}) == 1, "people see the same number as before"
     books = (*first, second[0])
     third = planned(EDITED_AGAIN, *books)
     assert third[0].updates == second[0].reference

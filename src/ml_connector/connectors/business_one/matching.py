@@ -216,7 +216,7 @@ async def post(client: B1Client, item: Outgoing, permit: Permit) -> PostResult:
         return Unknown(f"Business One answered {part.status}, unreadable: {error}")
     if part.status != 201 or not number.isdigit():
         return Unknown(f"Business One answered {part.status} without the reconciliation's number")
-    return Posted(f"{SET}/{number}")
+    return Posted(f"{SET}/{number}", shown=number)
 
 
 def body_of(document: Document, rows: Sequence[Row]) -> Row:

@@ -71,7 +71,7 @@ async def change(client: B1Client, data: MasterData, find: Find, item: Outgoing,
         return Unknown(f"changed, and {len(found)} documents carry {document.reference}")
     if said := differences(document, found[0], client.settings):
         return Unknown(f"{found[0].number} has the new name and not the new content: {'; '.join(said)}")
-    return Posted(found[0].number)
+    return Posted(found[0].number, shown=found[0].shown)
 
 
 async def _named_invoice(client: B1Client, item: Outgoing) -> int | None:
