@@ -1,6 +1,6 @@
 """Users and tokens: who may sign in, with which role, and which programs come in."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form
@@ -11,6 +11,7 @@ from ml_connector.domain.access import WORDS, Person, Right, Role, lowest
 from ml_connector.engine.access import links, second_factor, tokens, users
 from ml_connector.engine.access.users import User
 from ml_connector.engine.access.values import AccessRefused
+from ml_connector.engine.database import Database
 from ml_connector.web.access import requires
 from ml_connector.web.access.parts import access_of
 from ml_connector.web.console.frame import pages_of
@@ -102,44 +103,42 @@ async def _link_page(request: Request, user: User, link: str) -> Response:
 
 @router.post("/users/role")
 async def role(request: Request, person: Administers, name: Field = "", role: Field = "") -> Response:
-    database = access_of(request).database
-    try:
+    async def change(database: Database) -> None:
         await users.set_role(database, await users.known(database, name), _role(role))
-    except AccessRefused as error:
-        return await _page(request, 422, refused=str(error))
-    return _done("role")
+
+    return await _after(request, change, "role")
 
 
 @router.post("/users/disable")
 async def disable(request: Request, person: Administers, name: Field = "") -> Response:
-    database = access_of(request).database
-    try:
+    async def change(database: Database) -> None:
         await users.disable(database, await users.known(database, name))
-    except AccessRefused as error:
-        return await _page(request, 422, refused=str(error))
-    return _done("disabled")
+
+    return await _after(request, change, "disabled")
 
 
 @router.post("/users/enable")
 async def enable(request: Request, person: Administers, name: Field = "") -> Response:
-    database = access_of(request).database
-    try:
+    async def change(database: Database) -> None:
         await users.enable(database, await users.known(database, name))
-    except AccessRefused as error:
-        return await _page(request, 422, refused=str(error))
-    return _done("enabled")
+
+    return await _after(request, change, "enabled")
 
 
 @router.post("/tokens/revoke")
 async def revoke(request: Request, person: Administers, name: Field = "") -> Response:
+    async def change(database: Database) -> None:
+        await tokens.revoke(database, name)
+
+    return await _after(request, change, "revoked")
+
+
+async def _after(request: Request, change: Callable[[Database], Awaitable[None]], what: str) -> Response:
+    """The page again: with what was done, or with why it was refused."""
     try:
-        await tokens.revoke(access_of(request).database, name)
+        await change(access_of(request).database)
     except AccessRefused as error:
         return await _page(request, 422, refused=str(error))
-    return _done("revoked")
-
-
-def _done(what: str) -> Response:
     return RedirectResponse(f"{HERE}?done={what}", 303)
 
 
