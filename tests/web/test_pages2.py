@@ -5,13 +5,21 @@ import io
 import json
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pytest
 
 from ml_connector.domain.access import Role
-from ml_connector.engine import audit_chain, watermarks
+from ml_connector.engine import audit_chain, periodic, watermarks
 from ml_connector.engine.audit import append, entry
 from ml_connector.engine.audit_queries import Question, page
+from ml_connector.engine.records import Lane
+from ml_connector.reconcile import results
+from ml_connector.reconcile.causes import Cause
+from ml_connector.reconcile.stream import Cursor
+from ml_connector.reconcile.totals import Totals
+from ml_connector.reconcile.values import Compared, Difference, Entry
 from tests.web.serving import Served, serving
 from tests.web.visitors import COOKIE, Visitor, session, user
 
@@ -141,3 +149,97 @@ async def note_seen(served: Served, seen: dict[str, object]) -> None:
     async with served.database.transaction() as sql:
         for chain in await audit_chain.chains(served.database):
             await watermarks.note(sql, chain, audit_chain.NAME, {"seen": seen})
+
+
+# ------------------------------------------------------------------ reconciliation
+
+FIRST, LAST = date(2026, 11, 17), date(2026, 11, 19)
+READ_AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+
+
+async def compared(served: Served, *, gone: bool = True) -> None:
+    """Three days: one ties, one differs by a document that is gone, one has a held order."""
+    d = Decimal
+    totals = Totals(orders=4, documents=3)
+    ok = Entry(FIRST, "USD", "orders", d(100), d(0), d(100), d(100), 1)
+    totals.add(Compared(1, "posted", documents=1, entries=[ok]))
+    if gone:
+        missing = Difference(
+            Cause.DELETED, 2, "S1-O2", d("12.99"), d(0), "USD", "S1-O2 is gone", day=date(2026, 11, 18), kind="orders"
+        )
+        lost = Entry(date(2026, 11, 18), "USD", "orders", d("12.99"), d(0), d("12.99"), d(0))
+        totals.add(Compared(2, "posted", entries=[lost], differences=[missing]))
+    waits = Difference(Cause.HELD, 3, "S1-O3", d(50), d(0), "USD", "order 3 is held: unmapped", day=LAST, kind="orders")
+    held = Entry(LAST, "USD", "orders", d(50), d(50), d(0), d(0))
+    totals.add(Compared(3, "held", entries=[held], differences=[waits]))
+    async with served.database.transaction() as sql:
+        cursor = Cursor(FIRST, LAST, LAST, totals=totals)
+        await results.conclude(sql, 1, cursor, READ_AT, marked=0, held=0)
+
+
+async def test_nothing_compared_says_when_it_will_be(served: Served) -> None:
+    ann = await visitor(served, Role.viewer)
+    assert "Nothing was compared yet" in (await ann.get("/reconciliation")).text
+
+
+async def test_the_days_are_shown_as_they_were_compared_last(served: Served) -> None:
+    await compared(served)
+    ann = await visitor(served, Role.viewer)
+    text = (await ann.get("/reconciliation")).text
+    assert "One day differs" in text
+    assert 'aria-label="Nov 17: ties"' in text
+    assert 'aria-label="Nov 18: differs"' in text
+    assert 'aria-label="Nov 19: ties, some not posted yet"' in text
+    assert 'title="Nov 20: not compared"' in text
+    assert "S1-O2 is gone" in text  # the day that differs is open
+    assert "order 3 is held" not in text
+    assert '/records/1/orders/2"' in text
+    opened = (await ann.get("/reconciliation?day=2026-11-19")).text
+    assert "order 3 is held" in opened
+    assert "S1-O2 is gone" not in opened
+    assert (await ann.get("/reconciliation?month=x&day=x&currency=x")).status == 200
+    await compared(served, gone=False)
+    assert "It ties to the cent" in (await ann.get("/reconciliation")).text
+
+
+async def test_days_of_an_earlier_night_stay(served: Served) -> None:
+    await compared(served)
+    async with served.database.transaction() as sql:
+        later = Cursor.of(date(2026, 11, 19), date(2026, 11, 20))
+        await results.conclude(sql, 1, later, READ_AT, marked=0, held=0)
+    text = (await (await visitor(served, Role.viewer)).get("/reconciliation")).text
+    assert 'aria-label="Nov 18: differs"' in text
+    assert 'aria-label="Nov 19: ties"' in text
+    assert 'aria-label="Nov 20: ties"' in text
+
+
+async def test_the_days_are_exported(served: Served) -> None:
+    await compared(served)
+    answer = await (await visitor(served, Role.viewer)).get("/reconciliation/export.csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [(row["section"], row["day"]) for row in rows if row["section"] != "row"] == [
+        ("difference", "2026-11-18"), ("open", "2026-11-19"),
+    ]  # fmt: skip
+    lost = next(row for row in rows if row["section"] == "row" and row["day"] == "2026-11-18")
+    assert (lost["store"], lost["difference"]) == ("12.99", "-12.99")
+
+
+async def test_a_clerk_has_the_days_compared_now(served: Served) -> None:
+    clerk, viewer = await visitor(served, Role.clerk), await visitor(served, Role.viewer)
+    async with served.database.connect() as sql:
+        names = [str(row.name) for row in await served.rows("SELECT name FROM integrations ORDER BY integration")]
+        await periodic.ensure(sql, Lane(1, results.NAME), first_in_s=3600)
+    assert (await viewer.post("/reconciliation/now", integration=names[0])).status == 403
+    assert not await due(served)
+    answer = await clerk.post("/reconciliation/now", integration=names[0])
+    assert answer.status == 303
+    assert "done=now" in answer.headers["Location"]
+    assert await due(served)
+    assert "done=unknown" in (await clerk.post("/reconciliation/now", integration="nobody")).headers["Location"]
+
+
+async def due(served: Served) -> bool:
+    rows = await served.rows(
+        "SELECT run_at <= statement_timestamp() AS due FROM records WHERE flow = 'system:reconcile'"
+    )
+    return [row.due for row in rows] == [True]

@@ -8,6 +8,7 @@ import io
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select, text, true
@@ -115,12 +116,12 @@ async def export_csv(db: Database, question: Question, shown: Callable[[Row], Ro
     """Every row, oldest first, a heading first; one CSV line at a time, without its end. References are separated by
     blanks, `data` is JSON. What a spreadsheet would take for a formula begins with an apostrophe. `shown`: what the
     reader may see of a row."""
-    yield _csv_line(CSV_COLUMNS)
+    yield csv_line(CSV_COLUMNS)
     async for kept in _every(db, question):
         row = shown(kept)
         facts = row.as_json()
         facts |= {"references": " ".join(row.refs), "data": dump_json(row.data)}
-        yield _csv_line([facts[name] for name in CSV_COLUMNS])
+        yield csv_line([facts[name] for name in CSV_COLUMNS])
 
 
 async def export(db: Database, question: Question, shown: Callable[[Row], Row] = _as_it_is) -> AsyncIterator[str]:
@@ -140,7 +141,8 @@ async def _every(db: Database, question: Question) -> AsyncIterator[Row]:
         after = part.next
 
 
-def _csv_line(cells: Sequence[object]) -> str:
+def csv_line(cells: Sequence[object]) -> str:
+    """One line without its end. What a spreadsheet would take for a formula begins with an apostrophe."""
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow([_cell(cell) for cell in cells])
     return line.getvalue()
@@ -148,7 +150,9 @@ def _csv_line(cells: Sequence[object]) -> str:
 
 def _cell(value: object) -> str:
     words = "" if value is None else str(value)
-    return f"'{words}" if words[:1] in ("=", "+", "-", "@", "\t", "\r") and not isinstance(value, int) else words
+    return (
+        f"'{words}" if words[:1] in ("=", "+", "-", "@", "\t", "\r") and not isinstance(value, int | Decimal) else words
+    )
 
 
 # A skip scan of the primary key: as many steps as there are integrations.

@@ -10,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ml_connector.engine import watermarks
 from ml_connector.engine.database import Database
+from ml_connector.reconcile import days
 from ml_connector.reconcile.stream import Cursor
 
-NAME = "system:reconcile"
+NAME = days.FLOW
 KEPT_DIFFERENCES = 100
 """Differences that the result of a night lists; `reconcile` shows all of them again."""
 
@@ -68,6 +69,7 @@ async def conclude(
         "found": [{"cause": str(each.cause), "text": each.text} for each in totals.differences[:KEPT_DIFFERENCES]],
     }
     await watermarks.note(connection, integration, NAME, {"running": None, "last": last})
+    await days.keep(connection, integration, totals, cursor.first, cursor.last, at)
 
 
 async def last_results(database: Database) -> list[TieOutResult]:

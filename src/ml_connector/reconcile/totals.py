@@ -135,7 +135,7 @@ class Totals:
         found: dict[str, Decimal] = {}
         for row in self.rows:
             found.setdefault(row.currency, ZERO)
-            if row.kind not in _PARTS:
+            if row.kind not in PART_KINDS:
                 found[row.currency] += abs(row.difference)
         return found
 
@@ -192,7 +192,8 @@ class Totals:
         return made
 
 
-_PARTS = frozenset({"tax", "shipping", "gift certificates", "store credit"})
+PART_KINDS = frozenset({"tax", "shipping", "gift certificates", "store credit"})
+"""Kinds whose figures are parts of others."""
 
 
 def difference_to_json(each: Difference) -> dict[str, Any]:

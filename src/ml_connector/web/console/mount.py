@@ -6,11 +6,12 @@ from ml_connector.engine.database import Database
 from ml_connector.engine.registry import Registry
 from ml_connector.web.console.assets import assets
 from ml_connector.web.console.frame import Pages
-from ml_connector.web.console.pages import audit, overview, people, records
+from ml_connector.web.console.pages import audit, overview, people, reconciliation, records
 
 ROUTERS = {
     "overview": overview.router,
     "records": records.router,
+    "reconciliation": reconciliation.router,
     "audit": audit.router,
     "settings": people.router,
 }
