@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -15,6 +16,8 @@ from bench import arrivals, calls, catch_up, claims, flood, intake, latency, pip
 from bench.rows import Row, show, write
 from bench.sizes import FULL, NORMAL, TINY, Sizes
 from bench.world import World, world
+from ml_connector.cli.demo_erps import ERPS
+from ml_connector.connectors.systems import find_system
 
 Say = Callable[[str], None]
 Part = Callable[[World, Sizes, Say], Awaitable[list[Row]]]
@@ -52,8 +55,14 @@ PARTS: Mapping[str, Part] = {
 """In this order; each leaves nothing behind."""
 
 
-async def measure(parts: Sequence[str], sizes: Sizes, console: Console) -> list[Row]:
-    """A part that cannot be measured becomes a row that misses its target, and the others go on."""
+FIRST_ERP = next(iter(ERPS))
+OF_OTHER_ERPS = ("pipeline", "calls", "latency", "catch-up", "stock")
+"""What another ERP than the first changes; the others are of the store and of our own tables."""
+
+
+async def measure(parts: Sequence[str], sizes: Sizes, console: Console, system: str) -> list[Row]:
+    """A part that cannot be measured becomes a row that misses its target, and the others go on. Rows of another ERP
+    than the first begin with its name."""
     started = time.monotonic()
 
     def say(text: str) -> None:
@@ -61,7 +70,7 @@ async def measure(parts: Sequence[str], sizes: Sizes, console: Console) -> list[
 
     rows: list[Row] = []
     loads: list[float] = []
-    async with world() as made:
+    async with world(system) as made:
         say("PostgreSQL, sandbox and configuration stand")
         for place, part in enumerate(parts, start=1):
             loads.append(os.getloadavg()[0])
@@ -73,6 +82,8 @@ async def measure(parts: Sequence[str], sizes: Sizes, console: Console) -> list[
                 say(f"{part} could not be measured: {error!r}")
                 rows.append(Row(f"{part}: could not be measured", 1, "", 0))
     loads.append(os.getloadavg()[0])
+    if system != FIRST_ERP:
+        return [replace(row, row=f"{find_system(system).title}: {row.row}") for row in rows]
     return [
         *rows,
         Row(f"load of the machine, highest, with {os.cpu_count()} cores", round(max(loads), 1), "processes"),
@@ -83,6 +94,7 @@ async def measure(parts: Sequence[str], sizes: Sizes, console: Console) -> list[
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", action="append", choices=PARTS, help="measure only this part; may be repeated")
+    parser.add_argument("--erp", choices=ERPS, default=FIRST_ERP, help="rows of another than the first bear its name")
     sizes = parser.add_mutually_exclusive_group()
     sizes.add_argument("--tiny", action="store_true", help="a small run, to see that everything works")
     sizes.add_argument("--full", action="store_true", help="without the time limits: a few hours")
@@ -90,10 +102,14 @@ def main() -> int:
     parser.add_argument("--merge", action="store_true", help="keep the rows of other parts in the file as they are")
     options = parser.parse_args()
     console = Console(width=120 if not sys.stdout.isatty() else None)
-    parts = [part for part in PARTS if part in (options.only or PARTS)]
-    rows = asyncio.run(measure(parts, TINY if options.tiny else FULL if options.full else NORMAL, console))
+    whole = PARTS if options.erp == FIRST_ERP else OF_OTHER_ERPS
+    parts = [part for part in PARTS if part in (options.only or whole)]
+    if missing := set(parts) - set(whole):
+        parser.error(f"not of {options.erp}: {', '.join(sorted(missing))}")
+    sizes_asked = TINY if options.tiny else FULL if options.full else NORMAL
+    rows = asyncio.run(measure(parts, sizes_asked, console, options.erp))
     show(rows, console)
-    write(_merged(rows, options.out) if options.merge else rows, options.out)
+    write(_merged(rows, options.out) if options.merge or options.erp != FIRST_ERP else rows, options.out)
     console.print(f"written to {options.out}")
     return 1 if any(row.row.endswith("could not be measured") for row in rows) else 0
 

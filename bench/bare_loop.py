@@ -7,8 +7,6 @@ their status is looked at; nothing is parsed, planned, stored or logged.
 """
 
 import asyncio
-import base64
-import json
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -17,22 +15,12 @@ from dataclasses import dataclass, field
 import aiohttp
 from yarl import URL
 
-from bench.recording import Made, Side
+from bench.doors import BusinessOneDoor, S4HanaDoor, Step, door_of
+from bench.recording import Made
 from bench.world import World
 
 RUNS_AT_ONCE = 4
 CALLS_AT_ONCE = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One call, ready to send. `kind` `session`: its answer holds the CSRF token that later writes need."""
-
-    side: Side
-    kind: str
-    method: str
-    url: URL
-    body: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -56,17 +44,27 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Runs in the order in which they began. `token_url`: fetched once, before anything."""
+    """Runs in the order in which they began."""
 
     runs: Sequence[Replayed]
-    token_url: str
 
     @property
     def calls(self) -> int:
-        return 1 + sum(len(stage.steps) for run in self.runs for stage in run.stages)
+        """Those that open the doors left out."""
+        return sum(len(stage.steps) for run in self.runs for stage in run.stages)
 
 
-Bodies = Mapping[int, bytes]
+@dataclass(frozen=True, slots=True)
+class Body:
+    """Of a write; `needs` and `makes` as in `Step`."""
+
+    content: bytes
+    needs: tuple[str, ...] = ()
+    makes: str = ""
+
+
+NOTHING = Body(b"")
+Bodies = Mapping[int, Body]
 """Bodies of writes by the position of their call in the recording."""
 
 
@@ -75,19 +73,23 @@ def replay_of(world: World, calls: Sequence[Made], bodies: Bodies) -> Replay:
     runs: dict[int, Replayed] = {}
     bases = {"store": world.store.base_url, "erp": world.erp.base_url}
     for place, call in enumerate(calls):
-        if call.kind == "token":
+        if call.kind == "token" or call.target.endswith("/Login"):  # before anything, by the door
             continue
         run = runs.setdefault(call.run, Replayed(call.flow, call.start_s))
         if not run.stages or run.stages[-1].kind != call.kind:
             run.stages.append(Stage(call.kind))
         url = URL(bases[call.side] + call.target, encoded=True)
-        run.stages[-1].steps.append(Step(call.side, call.kind, call.method, url, bodies.get(place)))
+        body = bodies.get(place, NOTHING)
+        step = Step(
+            call.side, call.kind, call.method, url, body.content or None, body.needs, body.makes, call.status >= 400
+        )
+        run.stages[-1].steps.append(step)
         run.stages[-1].end_s = max(run.stages[-1].end_s, call.end_s)
     causes = [run for run in runs.values() if run.flow == "orders"]
     for run in runs.values():
         if run.flow != "orders":
             run.after = [stage for cause in causes if (stage := _last_post(cause, run.start_s)) is not None]
-    return Replay(list(runs.values()), str(world.erp.token_url))
+    return Replay(list(runs.values()))
 
 
 def _last_post(run: Replayed, before_s: float) -> Stage | None:
@@ -99,14 +101,12 @@ def _last_post(run: Replayed, before_s: float) -> Stage | None:
 class _Loop:
     world: World
     session: aiohttp.ClientSession
-    places: Mapping[Side, asyncio.Semaphore]
-    bearer: str = ""
-    csrf: dict[str, str] = field(default_factory=dict[str, str])
-    session_open: asyncio.Event = field(default_factory=asyncio.Event)
+    door: S4HanaDoor | BusinessOneDoor
+    store: asyncio.Semaphore
     over: defaultdict[int, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
 
     async def all(self, replay: Replay) -> None:
-        await self._fetch_token(replay.token_url)
+        await self.door.open(self.session)
         waiting = iter(replay.runs)
 
         async def work() -> None:
@@ -120,39 +120,26 @@ class _Loop:
         await asyncio.gather(*(work() for _ in range(RUNS_AT_ONCE)))
 
     async def _call(self, step: Step) -> None:
-        if step.method == "POST" and "API_BUSINESS_PARTNER" in step.url.path:
-            await self.session_open.wait()  # one run opens it for all
-        async with (
-            self.places[step.side],
-            self.session.request(step.method, step.url, data=step.body, headers=self._headers(step)) as answer,
-        ):
-            told = await answer.read()
-        if step.kind == "session":
-            cookies = [value.split(";", 1)[0] for value in answer.headers.getall("Set-Cookie", [])]
-            self.csrf = {"X-CSRF-Token": answer.headers["X-CSRF-Token"], "Cookie": "; ".join(cookies)}
-            self.session_open.set()
-        elif answer.status >= 400:
-            raise RuntimeError(f"{step.method} {step.url}: {answer.status} {told[:300]!r}")
-
-    def _headers(self, step: Step) -> Mapping[str, str]:
         if step.side == "store":
-            token = {"X-Auth-Token": str(self.world.store.credentials["access_token"]), "Accept": "application/json"}
-            return token if step.body is None else {**token, "Content-Type": "application/json"}
-        headers = {"Authorization": self.bearer, "Accept-Language": "en"}
-        if step.kind == "session":
-            return {**headers, "Accept": "application/json", "X-CSRF-Token": "Fetch"}
-        if step.body is None:
-            return {**headers, "Accept": "application/json"}
-        if step.body.startswith(b"<"):
-            return {**headers, "Accept": "text/xml", "Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'}
-        return {**headers, "Accept": "application/json", "Content-Type": "application/json", **self.csrf}
+            async with self.store:
+                await self._send(step, self._store_headers(step), step.body)
+            return
+        async with self.door.through(step) as (headers, body):
+            answer, told = await self._send(step, headers, body)
+        self.door.learn(step, answer, told)
 
-    async def _fetch_token(self, url: str) -> None:
-        known = self.world.erp.credentials
-        login = base64.b64encode(f"{known['client_id']}:{known['client_secret']}".encode()).decode()
-        headers = {"Authorization": f"Basic {login}", "Content-Type": "application/x-www-form-urlencoded"}
-        async with self.session.post(url, data=b"grant_type=client_credentials", headers=headers) as answer:
-            self.bearer = f"Bearer {json.loads(await answer.read())['access_token']}"
+    async def _send(
+        self, step: Step, headers: Mapping[str, str], body: bytes | None
+    ) -> tuple[aiohttp.ClientResponse, bytes]:
+        async with self.session.request(step.method, step.url, data=body, headers=headers) as answer:
+            told = await answer.read()
+        if answer.status >= 400 and not step.refused and step.kind != "session":
+            raise RuntimeError(f"{step.method} {step.url}: {answer.status} {told[:300]!r}")
+        return answer, told
+
+    def _store_headers(self, step: Step) -> Mapping[str, str]:
+        token = {"X-Auth-Token": str(self.world.store.credentials["access_token"]), "Accept": "application/json"}
+        return token if step.body is None else {**token, "Content-Type": "application/json"}
 
 
 async def run(world: World, replay: Replay) -> float:
@@ -161,13 +148,15 @@ async def run(world: World, replay: Replay) -> float:
     async with aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout(total=None)
     ) as session:
-        places: dict[Side, asyncio.Semaphore] = {
-            "store": asyncio.Semaphore(CALLS_AT_ONCE),
-            "erp": asyncio.Semaphore(CALLS_AT_ONCE),
-        }
+        door, store = door_of(world, CALLS_AT_ONCE), asyncio.Semaphore(CALLS_AT_ONCE)
         started = time.perf_counter()
-        await _Loop(world, session, places).all(replay)
+        await _Loop(world, session, door, store).all(replay)
         return time.perf_counter() - started
+
+
+def opening(world: World) -> int:
+    """Calls that open the ERP's door."""
+    return door_of(world, CALLS_AT_ONCE).opening
 
 
 def without_order(replay: Replay) -> Replay:
@@ -178,4 +167,4 @@ def without_order(replay: Replay) -> Replay:
     store = [step for step in steps if step.side == "store"]
     erp = [step for step in steps if step.side == "erp" and step not in sessions and step not in partners]
     in_order = [Stage("session", sessions), Stage("post", partners), Stage("rest", erp)]
-    return Replay([Replayed("", 0, [Stage("rest", store)]), Replayed("", 0, in_order)], replay.token_url)
+    return Replay([Replayed("", 0, [Stage("rest", store)]), Replayed("", 0, in_order)])

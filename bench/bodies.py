@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import text
 
-from bench.bare_loop import Bodies
+from bench.bare_loop import Bodies, Body
+from bench.bodies_business_one import business_one_body
 from bench.recording import Made
 from bench.worker import INTEGRATION
 from bench.world import ERP
@@ -24,22 +25,24 @@ from ml_connector.engine.database import Database
 from ml_connector.engine.registry import Registry
 from ml_connector.flows.runtime import settings_of
 
-POSTINGS = text("SELECT content FROM postings WHERE integration = :integration")
+POSTINGS = text("SELECT reference, number, content FROM postings WHERE integration = :integration")
+SYSTEM = "SELECT system FROM connections WHERE name = %s"
+READS = ("GET", "HEAD")
 
 
 async def bodies_of(database: Database, calls: Sequence[Made]) -> Bodies:
     """By position in `calls`; reads have none. Raises `LookupError` for a write that has nothing to send."""
-    settings = await _settings(database)
     async with database.connect() as connection:
         rows = (await connection.execute(POSTINGS, {"integration": INTEGRATION})).all()
+        system = (await connection.exec_driver_sql(SYSTEM, (ERP,))).scalar_one()
+    writes = {place: call for place, call in enumerate(calls) if call.kind != "token" and call.method not in READS}
+    if system == "business_one":
+        numbers = {row.reference: row.number for row in rows}
+        return {place: business_one_body(call, numbers) for place, call in writes.items()}
+    settings = await _settings(database)
     documents = {document.reference: document for document in (document_from_json(row.content) for row in rows)}
     now = datetime.now(UTC)
-    made: dict[int, bytes] = {}
-    for place, call in enumerate(calls):
-        if call.kind == "token" or call.method in ("GET", "HEAD"):
-            continue
-        made[place] = _body(call, documents, settings, now)
-    return made
+    return {place: Body(_body(call, documents, settings, now)) for place, call in writes.items()}
 
 
 def _body(call: Made, documents: dict[str, Document], settings: S4Settings, now: datetime) -> bytes:

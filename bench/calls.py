@@ -7,15 +7,15 @@ about the same orders.
 import math
 import re
 import statistics
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 
+from bench import calls_business_one as business_one
 from bench.recording import Made
 from bench.rows import Row
+from bench.shape import Shape, store_reads_catching_up, store_reads_one_by_one
 from bench.worker import Bench, bench
 from bench.world import World
-from ml_connector.flows.orders import BATCH
 
 KINDS = ("store reads", "ERP look-ups", "ERP posts", "write-back")
 ONCE = ("store", "token", "session", "master data")
@@ -23,22 +23,7 @@ ONCE = ("store", "token", "session", "master data")
 
 REFERENCES_PER_ADDRESS = 12
 ENTRIES_PER_POST = 20
-ORDERS_PER_REFUND_LIST = 100
 _ORDER_PART = re.compile(r"/orders/(\d+)/")
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What the orders of a sample ask for. `waves`: journal entries by their place in their order's plan."""
-
-    orders: int
-    discounted: int
-    customers: int
-    waves: Sequence[int]
-
-    @property
-    def entries(self) -> int:
-        return sum(self.waves)
 
 
 async def rows(world: World, *, orders: int, single_orders: int, seed: int, say: Callable[[str], None]) -> list[Row]:
@@ -54,23 +39,19 @@ async def rows(world: World, *, orders: int, single_orders: int, seed: int, say:
         single_shape = await _shape(made, calls)
     say(f"calls, one by one: {len(calls)} for {single_orders} orders")
     seconds = [sample.seconds for sample in singles]
+    catching_up, one_by_one = LEAST[world.kind.system]
     return [
-        *_rows("catching up", caught_up.calls, shape, least_catching_up(shape)),
+        *_rows("catching up", caught_up.calls, shape, catching_up(shape)),
         Row("calls after catching up: count by reference", _per(len(counted), orders), "calls/order"),
-        *_rows("one by one", calls, single_shape, least_one_by_one(single_shape)),
+        *_rows("one by one", calls, single_shape, one_by_one(single_shape)),
         Row("one order alone: mark to synced with its note", round(statistics.median(seconds), 3), "s (median)"),
     ]
 
 
 def least_catching_up(shape: Shape) -> dict[str, float]:
-    """Calls in all. Store: two lists per batch (the orders, and the second look that no order changed meanwhile), the
-    refunds of 100 orders, taxes and transactions of every order, coupons of every discounted one."""
-    batches = math.ceil(shape.orders / BATCH)
+    """Calls in all."""
     return {
-        "store reads": 2 * batches
-        + math.ceil(shape.orders / ORDERS_PER_REFUND_LIST)
-        + 2 * shape.orders
-        + shape.discounted,
+        "store reads": store_reads_catching_up(shape),
         "ERP look-ups": math.ceil(shape.entries / REFERENCES_PER_ADDRESS)
         + math.ceil(shape.customers / ENTRIES_PER_POST),
         "ERP posts": sum(math.ceil(entries / ENTRIES_PER_POST) for entries in shape.waves) + shape.customers,
@@ -82,11 +63,19 @@ def least_one_by_one(shape: Shape) -> dict[str, float]:
     """Calls in all. Nothing is shared: an order is read, read again, and looked up by itself; its entries are posted in
     their order, each when the one before it stands."""
     return {
-        "store reads": 5 * shape.orders + shape.discounted,
+        "store reads": store_reads_one_by_one(shape),
         "ERP look-ups": shape.orders + shape.customers,
         "ERP posts": shape.entries + shape.customers,
         "write-back": shape.orders,
     }
+
+
+Least = Callable[[Shape], dict[str, float]]
+LEAST: Mapping[str, tuple[Least, Least]] = {
+    "s4hana": (least_catching_up, least_one_by_one),
+    "business_one": (business_one.least_catching_up, business_one.least_one_by_one),
+}
+"""By ERP: catching up, one by one."""
 
 
 def _rows(way: str, calls: Sequence[Made], shape: Shape, least: dict[str, float]) -> list[Row]:
@@ -121,11 +110,14 @@ def bucket(call: Made) -> str:
 
 async def _shape(made: Bench, calls: Sequence[Made]) -> Shape:
     """From the postings that the worker left, and from the coupons that it read."""
+    plans: defaultdict[str, dict[str, int]] = defaultdict(dict)
     async with made.database.connect() as connection:
         found = await connection.exec_driver_sql(
-            "SELECT record_key, count(*) FROM postings WHERE flow = 'orders' AND kind <> 'customer' GROUP BY 1"
+            "SELECT record_key, kind, count(*) FROM postings WHERE flow = 'orders' AND kind <> 'customer' GROUP BY 1, 2"
         )
-        per_order = [int(row[1]) for row in found]
+        for key, kind, count in found:
+            plans[key][kind] = int(count)
+        per_order = [sum(plan.values()) for plan in plans.values()]
         customers = int(
             (
                 await connection.exec_driver_sql(
@@ -137,7 +129,7 @@ async def _shape(made: Bench, calls: Sequence[Made]) -> Shape:
         part.group(1) for call in calls if "/coupons" in call.target and (part := _ORDER_PART.search(call.target))
     }
     waves = [sum(1 for entries in per_order if entries > place) for place in range(max(per_order, default=0))]
-    return Shape(len(made.keys), len(discounted), customers, waves)
+    return Shape(len(made.keys), len(discounted), customers, waves, list(plans.values()))
 
 
 def _per(count: float, orders: int) -> float:

@@ -15,7 +15,6 @@ from bench.world import INTEGRATION, NEVER_S, STORE, World, control
 from ml_connector.connectors.bigcommerce.inventory import READ_AT_ONCE, WRITTEN_AT_ONCE, filters
 
 SEEDED_AT_ONCE = 20_000
-ERP_PAGE = 5_000
 QUOTA, WINDOW_S = 15, 3.0
 """The rate of the Standard plan (150 requests in 30 s), in windows so short that even these few calls meet it."""
 
@@ -40,7 +39,7 @@ class Sizes:
 async def rows(world: World, sizes: Sizes, *, say: Callable[[str], None]) -> list[Row]:
     await world.reset()
     names = [f"SKU-{number:06}" for number in range(sizes.skus)]
-    await _stocked(world, dict.fromkeys(names, 5))
+    await _stocked(world, names, 5)
     say(f"stock: {sizes.skus:,} SKUs on both sides")
     url = world.database("bench_stock")
     await world.apply(_configuration(world), url)
@@ -60,7 +59,7 @@ async def rows(world: World, sizes: Sizes, *, say: Callable[[str], None]) -> lis
         world.drop("bench_stock")
     name = f"stock, {sizes.changed:,} of {sizes.skus:,} SKUs change"
     again = "stock, recount of every SKU"
-    least = _least(sizes, names)
+    least = _least(ERPS[world.kind.system], sizes, names)
     return [
         *(Row(f"{name}: {kind}", found[kind], "calls", float(least[kind])) for kind in least),
         Row(f"{name}: seconds", round(found["seconds"], 1), "s"),
@@ -72,11 +71,28 @@ async def rows(world: World, sizes: Sizes, *, say: Callable[[str], None]) -> lis
     ]
 
 
-def _least(sizes: Sizes, names: Sequence[str]) -> Mapping[str, int]:
+@dataclass(frozen=True, slots=True)
+class Erp:
+    """How an ERP tells its stock: `paths` of the calls, `page` rows in one, of `sets`. `warehouse`: that feeds the
+    store."""
+
+    paths: tuple[str, ...]
+    page: int
+    sets: int
+    warehouse: str
+
+
+ERPS: Mapping[str, Erp] = {
+    "s4hana": Erp(("API_MATERIAL_STOCK_SRV", "API_PRODUCT_SRV"), 5_000, 2, "1710"),
+    "business_one": Erp(("/Items",), 200, 1, "01"),
+}
+
+
+def _least(erp: Erp, sizes: Sizes, names: Sequence[str]) -> Mapping[str, int]:
     """What the systems' batch sizes ask for: one scan, what has changed read and written, and read once more."""
     changed = len(filters(_changed(sizes, names)))
     return {
-        "ERP reads": 2 * -(-sizes.skus // ERP_PAGE),
+        "ERP reads": erp.sets * -(-sizes.skus // erp.page),
         "store reads": 2 * changed,
         "store writes": -(-sizes.changed // WRITTEN_AT_ONCE),
     }
@@ -157,7 +173,7 @@ class _Desk:
         store = (await control(self._world.store, "state/requests?limit=1000000"))["items"]
         erp = (await control(self._world.erp, "state/requests?limit=1000000"))["items"]
         shelf = [row for row in store if "/inventory/" in row["path"] and "/locations" not in row["path"]]
-        services = ("API_MATERIAL_STOCK_SRV", "API_PRODUCT_SRV")
+        services = ERPS[self._world.kind.system].paths
         return {
             "ERP reads": sum(1 for row in erp if any(name in row["path"] for name in services)),
             "store reads": sum(1 for row in shelf if row["method"] == "GET"),
@@ -165,17 +181,24 @@ class _Desk:
         }
 
 
-async def _stocked(world: World, quantities: Mapping[str, int]) -> None:
-    await _material(world, quantities)
-    for part in _parts(quantities):
-        items = [{"sku": sku, "quantity": count} for sku, count in part]
-        await control(world.store, "inventory", {"items": items})
+async def _stocked(world: World, names: Sequence[str], count: int) -> None:
+    if world.kind.system == "s4hana":
+        await _material(world, dict.fromkeys(names, count))
+    else:  # of the same names
+        items = {"count": len(names), "prefix": "SKU-", "in_stock": count}
+        await control(world.erp, "seed", {"generate_items": items})
+    for part in _parts(dict.fromkeys(names, count)):
+        await control(world.store, "inventory", {"items": [{"sku": sku, "quantity": many} for sku, many in part]})
 
 
 async def _material(world: World, quantities: Mapping[str, int]) -> None:
+    warehouse = ERPS[world.kind.system].warehouse
     for part in _parts(quantities):
-        materials = [{"material": sku, "quantity": count} for sku, count in part]
-        await control(world.erp, "stock", {"materials": materials})
+        if world.kind.system == "s4hana":
+            rows = [{"material": sku, "quantity": count} for sku, count in part]
+            await control(world.erp, "stock", {"materials": rows})
+        else:
+            await control(world.erp, "seed", {"stock": {sku: {warehouse: count} for sku, count in part}})
 
 
 def _parts(quantities: Mapping[str, int]) -> list[list[tuple[str, int]]]:
@@ -189,7 +212,8 @@ def _configuration(world: World) -> Path:
     content["connections"][STORE]["timing"] = TIMING
     integration = content["integrations"][INTEGRATION]
     integration["flows"]["stock"] = {"enabled": True, "poll_s": NEVER_S, "overlap_s": 600}
-    integration["mapping"] |= {"warehouses": {"1710": 1}, "items_match": "sku"}
+    warehouse = ERPS[world.kind.system].warehouse
+    integration["mapping"] |= {"warehouses": {warehouse: 1}, "items_match": "sku"}
     file = world.home / "stock.yaml"
     with file.open("w") as stream:
         YAML().dump(content, stream)

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import psycopg
@@ -25,6 +25,7 @@ from psycopg.sql import SQL, Identifier
 from ruamel.yaml import YAML
 from sqlalchemy.engine import URL
 
+from ml_connector.cli.demo_erps import ERPS, DemoErp
 from ml_connector.engine.embedded import EmbeddedPostgres
 from ml_connector.engine.migrations import migrate
 from ml_connector.sandbox.process import Announced, SandboxProcess
@@ -35,6 +36,8 @@ TIMING = {"p_s": 2.0, "t_s": 10.0, "l_s": 2.0, "v_s": 0.2, "s_s": 0.0}
 NEVER_S = 86_400
 WAIT_S = 120.0
 MORE_TAX_CODES = ("H1", "I1", "J1", "J2", "K1")
+PLENTY = 1_000_000
+"""Pieces of everything in the ERP's warehouse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class World:
     erp: Announced
     mapping: Mapping[str, Any]
     environment: Mapping[str, str]
+    kind: DemoErp
 
     # ------------------------------------------------------------------ databases
 
@@ -112,19 +116,15 @@ class World:
         """An empty store; an ERP without documents that knows what the mapping names."""
         for system in (self.store, self.erp):
             await control(system, "reset", {})
-        accounts = {str(number) for role, number in self.mapping["accounts"].items() if role != "receivable"}
-        for table in ("taxes", "payment_methods", "revenue_rules"):
-            accounts |= {str(row["account"]) for row in self.mapping[table]}
-        codes = {str(row["tax_code"]) for row in self.mapping["taxes"]} | {str(self.mapping["untaxed_code"])}
-        rules = [row.get("dimension", {}) for row in self.mapping["revenue_rules"]]
-        centers = {str(r["profit_center"]) for r in [*rules, self.mapping["default_dimension"]] if "profit_center" in r}
-        seed = {
-            "gl_accounts": sorted(accounts),
-            "tax_codes": sorted(codes | set(MORE_TAX_CODES)),
-            "profit_centers": sorted(centers),
-            "customers": [{"number": str(self.mapping["customers"]["one_time"]), "one_time": True}],
-        }
+        seed = dict(self.kind.seed(self.mapping))
+        if "tax_codes" in seed:
+            seed["tax_codes"] = sorted({*cast("list[str]", seed["tax_codes"]), *MORE_TAX_CODES})
         await control(self.erp, "seed", seed)
+        if self.kind.stock is not None:  # a document takes goods out, and none may go below zero
+            warehouses = {str(each): 1 for each in self.mapping["warehouses"]}
+            items = await self.kind.stock.available(self.erp.control_url, warehouses)
+            stock = {item: dict.fromkeys(warehouses, str(PLENTY)) for item in items}
+            await control(self.erp, "seed", {"stock": stock})
 
     async def slow(self, latency_s: float) -> None:
         """Every call of both systems waits so long before it is served."""
@@ -134,20 +134,21 @@ class World:
 
 
 @asynccontextmanager
-async def world() -> AsyncGenerator[World]:
-    """All of it, in a directory of its own that is gone afterwards."""
+async def world(system: str = "s4hana") -> AsyncGenerator[World]:
+    """All of it, with this ERP, in a directory of its own that is gone afterwards."""
+    kind = ERPS[system]
     home = _directory()
     postgres = EmbeddedPostgres(home / "postgres", database=TEMPLATE)
     try:
         await asyncio.to_thread(postgres.start)
-        with SandboxProcess(["bigcommerce", "s4hana"], log=home / "sandbox.log") as sandbox:
-            store, erp = sandbox.systems["bigcommerce"], sandbox.systems["s4hana"]
-            content = _configuration(store, erp)
+        with SandboxProcess(["bigcommerce", system], log=home / "sandbox.log") as sandbox:
+            store, erp = sandbox.systems["bigcommerce"], sandbox.systems[system]
+            content = _configuration(store, erp, kind)
             with (home / "configuration.yaml").open("w") as stream:
                 YAML().dump(content, stream)
             made = World(
                 home, postgres.url(tcp=True), store, erp,
-                content["integrations"][INTEGRATION]["mapping"], _environment(store, erp),
+                content["integrations"][INTEGRATION]["mapping"], _environment(store, erp, kind), kind,
             )  # fmt: skip
             await asyncio.to_thread(migrate, made.url(TEMPLATE))
             await made.apply(made.home / "configuration.yaml", made.url(TEMPLATE))
@@ -164,7 +165,7 @@ def _directory() -> Path:
     return home
 
 
-def _environment(store: Announced, erp: Announced) -> dict[str, str]:
+def _environment(store: Announced, erp: Announced, kind: DemoErp) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "ML_CONNECTOR_KEY_FILE")}
     return {
         **kept,
@@ -173,18 +174,17 @@ def _environment(store: Announced, erp: Announced) -> dict[str, str]:
         "BC_CLIENT_ID": str(store.credentials["client_id"]),
         "BC_CLIENT_SECRET": str(store.credentials["client_secret"]),
         "BC_WEBHOOK_SECRET": secrets.token_urlsafe(24),
-        "S4_CLIENT_ID": str(erp.credentials["client_id"]),
-        "S4_CLIENT_SECRET": str(erp.credentials["client_secret"]),
+        **{name: str(erp.credentials[credential]) for name, credential in kind.environment.items()},
     }
 
 
-def _configuration(store: Announced, erp: Announced) -> Any:
+def _configuration(store: Announced, erp: Announced, kind: DemoErp) -> Any:
     """The example configuration, pointed at the sandbox; nothing is polled and no webhook is registered by itself."""
-    content: Any = YAML().load((files("ml_connector.config") / "store-to-s4hana.yaml").read_text())
+    content: Any = YAML().load((files("ml_connector.config") / kind.example).read_text())
     content["connections"][STORE] |= {"base_url": store.base_url, "sandbox": True}
     content["connections"][STORE]["settings"]["store_hash"] = store.credentials["store_hash"]
     content["connections"][ERP] |= {"base_url": erp.base_url, "sandbox": True, "timing": TIMING}
-    content["connections"][ERP]["settings"]["token_url"] = erp.token_url
+    content["connections"][ERP]["settings"] |= kind.settings(erp)
     for name in ("open_from", "open_to"):
         content["connections"][ERP]["settings"].pop(name, None)
     integration = content["integrations"][INTEGRATION]

@@ -5,14 +5,19 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
-from bench.calls import Shape, least_catching_up, least_one_by_one
+from bench.calls import least_catching_up, least_one_by_one
 from bench.latency import covered
 from bench.load import send_at
 from bench.recording import Made, kind_of
 from bench.rows import Row, median_rows
+from bench.shape import Shape
+
+from bench import calls_business_one as business_one
 
 ROOT = Path(__file__).parents[2]
 TARGETS = {
@@ -37,10 +42,39 @@ NONE_LOST = "webhook intake, 500 a second: lost (not answered 200, not stored, o
 
 @pytest.mark.timeout(900)
 def test_a_tiny_run_fills_every_row(tmp_path: Path) -> None:
+    by_name = _measured(tmp_path / "results.json")
+    for name, (target, better) in TARGETS.items():
+        assert (by_name[name]["target"], by_name[name]["better"]) == (target, better)
+        assert by_name[name]["value"] > 0
+        wanted = by_name[name]["value"] >= target if better == "higher" else by_name[name]["value"] <= target
+        assert by_name[name]["holds"] is wanted
+    assert (by_name[NONE_LOST]["value"], by_name[NONE_LOST]["target"]) == (0, 0)
+    _no_less_than_the_least(by_name)
+
+
+@pytest.mark.timeout(900)
+def test_the_same_rows_with_another_erp_stand_beside_the_first_ones(tmp_path: Path) -> None:
     out = tmp_path / "results.json"
+    first = {"row": "calls per order", "value": 1.0, "unit": "", "target": None, "better": "lower", "holds": True}
+    out.write_text(json.dumps([first]))
+    options = ("--erp", "business_one", "--only", "calls", "--only", "pipeline", "--only", "stock")
+    rows = _measured(out, *options)
+    assert rows.pop("calls per order") == first
+    assert all(name.startswith("SAP Business One: ") for name in rows)
+    by_name = {name.removeprefix("SAP Business One: "): row for name, row in rows.items()}
+    _no_less_than_the_least(by_name)
+    for name in ("order pipeline, 0 ms: over a bare loop", "order pipeline, 100 ms: over a bare loop"):
+        assert by_name[name]["value"] > 0
+        assert by_name[name]["target"] == TARGETS[name][0]
+    for name in (each for each in TARGETS if each.startswith("stock, 3")):
+        assert 0 < by_name[name]["target"] <= by_name[name]["value"], name
+
+
+def _measured(out: Path, *options: str) -> dict[str, Any]:
+    """A tiny run; what it wrote, by row."""
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     done = subprocess.run(
-        [sys.executable, "-m", "bench", "--tiny", "--out", str(out)],
+        [sys.executable, "-m", "bench", "--tiny", "--out", str(out), *options],
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=880, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -48,16 +82,33 @@ def test_a_tiny_run_fills_every_row(tmp_path: Path) -> None:
     assert all(set(row) == {"row", "value", "unit", "target", "better", "holds"} for row in rows)
     by_name = {row["row"]: row for row in rows}
     assert len(by_name) == len(rows)
-    for name, (target, better) in TARGETS.items():
-        assert (by_name[name]["target"], by_name[name]["better"]) == (target, better)
-        assert by_name[name]["value"] > 0
-        wanted = by_name[name]["value"] >= target if better == "higher" else by_name[name]["value"] <= target
-        assert by_name[name]["holds"] is wanted
-    assert (by_name[NONE_LOST]["value"], by_name[NONE_LOST]["target"]) == (0, 0)
+    return by_name
+
+
+def _no_less_than_the_least(by_name: Mapping[str, Any]) -> None:
+    """Less would mean that the least is wrong."""
     for way in ("catching up", "one by one"):
         for kind in ("store reads", "ERP look-ups", "ERP posts", "write-back", "all four"):
             row = by_name[f"calls per order, {way}: {kind}"]
-            assert 0 < row["target"] <= row["value"], row  # less than the least would mean that the least is wrong
+            assert 0 < row["target"] <= row["value"], row
+
+
+def test_the_least_that_business_one_allows() -> None:
+    """100 orders in two batches, 10 of them discounted: an invoice and a payment each, 30 with a second payment."""
+    plans = [{"sales_invoice": 1, "payment": 2 if number < 30 else 1} for number in range(100)]
+    shape = Shape(orders=100, discounted=10, customers=25, waves=(100, 100, 30), plans=plans)
+    assert business_one.least_catching_up(shape) == {
+        "store reads": 2 * 2 + 1 + 2 * 100 + 10,
+        "ERP look-ups": 5 + 7 + 5 + 2,
+        "ERP posts": 230 + 25,
+        "write-back": 100,
+    }
+    assert business_one.least_one_by_one(shape) == {
+        "store reads": 5 * 100 + 10,
+        "ERP look-ups": 300 + 25,
+        "ERP posts": 230 + 25,
+        "write-back": 100,
+    }
 
 
 def test_the_least_is_what_the_apis_allow() -> None:
