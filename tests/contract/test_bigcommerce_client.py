@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,13 +14,16 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import yaml
 
-from ml_connector.connectors.base import Call, FreePermit
+from ml_connector.connectors.base import Call, Earlier, FreePermit, Lookup, Outgoing, Posted
 from ml_connector.connectors.bigcommerce import consignments
 from ml_connector.connectors.bigcommerce.answers import words_of
+from ml_connector.connectors.bigcommerce.connector import BigCommerce
 from ml_connector.connectors.bigcommerce.hooks import SCOPES
 from ml_connector.connectors.bigcommerce.settings import StoreSettings
 from ml_connector.connectors.bigcommerce.webhooks import RULES, SECRET_HEADER, verify
 from ml_connector.connectors.bigcommerce.wire import customer_from, snapshot_from, store_from
+from ml_connector.domain.documents import Document, Kind
+from ml_connector.domain.shipments import Shipment, ShipmentItem
 from ml_connector.domain.stock import Level
 from tests.connectors.bigcommerce.conftest import Shop, shop, stand_in  # noqa: F401 - fixtures
 
@@ -290,8 +294,31 @@ async def requests(shop: Shop) -> list[Call]:  # noqa: F811 - the fixture
     _ = [page async for page in connector.all_quantities([1])]
     _ = [page async for page in connector.open_orders()]
     await connector.set_quantities([Level("PLATE", 1, 7)], FreePermit(), reason="counted")
+    await ship(connector, keys)
     await connector.ping()
     return list(shop.calls.calls)
+
+
+async def ship(connector: BigCommerce, keys: Sequence[str]) -> None:
+    """One shipment of an open order, and another tracking number for it."""
+    found = await connector.order_shipping(keys)
+    order = next(each for each in found.values() if not each.closed and each.items[0].physical and each.items[0].left)
+    day, item = datetime.now(UTC).date(), order.items[0]
+    parcel = Shipment(
+        order.order, item.address_id, (ShipmentItem(item.line_id, 1),), "T-1", "ups", "Ground", "Delivery 1"
+    )
+    reference = f"BC-S1-{order.order}-VD1A{item.address_id}"
+    made = Document(Kind.SHIPMENT, reference, 1, day, day, "", "", "", (), shipment=parcel)
+    [posted] = await connector.shipment_ledger.post([Outgoing(made)], FreePermit())
+    assert isinstance(posted, Posted), posted
+    await connector.shipment_ledger.find([Lookup(made)])
+    travels = replace(parcel, tracking_number="T-2", carrier="dhl")
+    update = replace(made, generation=2, reference=f"{reference}-2", applies_to=reference, shipment=travels)
+    earlier = {reference: Earlier(posted.number, made)}
+    [updated] = await connector.shipment_ledger.post([Outgoing(update, earlier)], FreePermit())
+    assert isinstance(updated, Posted), updated
+    [shown] = (await connector.shipment_ledger.find([Lookup(update)]))[update.reference]
+    assert shown.fields["tracking_number"] == "T-2"
 
 
 async def replace_secret(shop: Shop) -> None:  # noqa: F811 - the type of the fixture
