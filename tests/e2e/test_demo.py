@@ -39,6 +39,9 @@ def test_the_demo_with_business_one_ends_clean(demos: Demos) -> None:
     assert figures["held"] < 5
     assert figures["stock_skus"] > 10  # each begins with a wrong figure in the store
     assert figures["stock_mismatches"] == 0, figures["stock"]
+    shipped = figures["shipments"]
+    assert shipped["deliveries"] > 0
+    assert (shipped["shipments"], shipped["wrong"]) == (shipped["deliveries"], {})
 
 
 def test_the_demo_goes_red_when_a_document_is_deleted(demos: Demos) -> None:

@@ -27,6 +27,7 @@ from ruamel.yaml import YAML
 
 from ml_connector.cli.demo_books import get, orders_of, post
 from ml_connector.cli.demo_erps import ERPS, DemoErp
+from ml_connector.cli.demo_shipments import ShipmentTie, ship_some, tie_shipments
 from ml_connector.cli.exits import CliError, Exit
 from ml_connector.cli.opened import DATA, data_directory
 from ml_connector.cli.output import JsonOption, Output, to_json
@@ -178,13 +179,22 @@ async def play(out: Output, kind: DemoErp, *, once: bool, orders: int, seed: int
             await kind.delete(demo.erp.control_url, victim)
             out.say(f"Somebody deletes {victim.number} ({victim.reference}) in the ERP.")
             result = await demo.compare()
+        shipped: ShipmentTie | None = None
+        if kind.shipping is not None:
+            out.say("The warehouse ships some orders ...")
+            names = Names(demo.policy.reference_tag)
+            sent = await ship_some(demo.erp.control_url, demo.store.control_url, kind.shipping, names)
+            shipped = await tie_shipments(demo.store.control_url, sent, SETTLE_S)
+            if not tamper:
+                result = await _settled(demo)
+                shipped = await tie_shipments(demo.store.control_url, sent, 0)
         stock = await demo.stock()
         seconds = time.monotonic() - started
         _show_documents(out, await demo.documents(), Names(demo.policy.reference_tag))
-        _show(out, result, stock, seconds)
+        _show(out, result, stock, shipped, seconds)
         if not once:
             await _stay(demo)
-        return Exit.FINE if result.clean and (stock is None or not stock.wrong) else Exit.FOUND
+        return Exit.FINE if _is_clean(result, stock, shipped) else Exit.FOUND
 
 
 # ------------------------------------------------------------------ set-up
@@ -251,6 +261,8 @@ def _configuration(store: Announced, erp: Announced, kind: DemoErp, port: int) -
     }
     if kind.stock is not None:
         integration["flows"]["stock"] = {"enabled": True, "poll_s": 5}
+    if kind.shipping is not None:
+        integration["flows"]["shipments"] = {"enabled": True, "poll_s": 5}
     integration["policy"]["posting.cut_over"] = "2020-01-01"
     return content
 
@@ -364,7 +376,11 @@ def _show_documents(out: Output, documents: Sequence[StoredDocument], names: Nam
     out.table("Posted in the ERP", ("documents for", "number", "for example"), rows)
 
 
-def _show(out: Output, result: TieOut, stock: StockTie | None, seconds: float) -> None:
+def _is_clean(result: TieOut, stock: StockTie | None, shipped: ShipmentTie | None) -> bool:
+    return result.clean and (stock is None or not stock.wrong) and (shipped is None or not shipped.wrong)
+
+
+def _show(out: Output, result: TieOut, stock: StockTie | None, shipped: ShipmentTie | None, seconds: float) -> None:
     out.table(
         "Tie-out: what the store says against what the ERP holds",
         ("day", "currency", "what", "store", "ERP", "documents", "difference"),
@@ -380,7 +396,10 @@ def _show(out: Output, result: TieOut, stock: StockTie | None, seconds: float) -
     if stock is not None:
         title = f"Stock that the store shows wrongly, of {stock.skus} SKUs"
         out.table(title, ("SKU", "what"), list(stock.wrong.items()))
-    clean = result.clean and (stock is None or not stock.wrong)
+    if shipped is not None:
+        title = f"Deliveries that the store shows wrongly, of {len(shipped.deliveries)}"
+        out.table(title, ("order", "what"), list(shipped.wrong.items()))
+    clean = _is_clean(result, stock, shipped)
     verdict = "Nothing is missing, nothing is doubled, every cent ties." if clean else "It does NOT tie: see above."
     out.say(
         f"{result.orders} orders, {result.documents} live documents, {result.duplicates} duplicates, "
@@ -402,4 +421,7 @@ def _show(out: Output, result: TieOut, stock: StockTie | None, seconds: float) -
         }
         if stock is not None:
             figures |= {"stock_skus": stock.skus, "stock_mismatches": len(stock.wrong), "stock": dict(stock.wrong)}
+        if shipped is not None:
+            counts = {"deliveries": len(shipped.deliveries), "shipments": shipped.shipments}
+            figures |= {"shipments": {**counts, "wrong": dict(shipped.wrong)}}
         out.line(to_json(figures))

@@ -27,6 +27,7 @@ class DemoErp:
     form: str = "short"
     is_sales: bool = False
     stock: "DemoStock | None" = None
+    shipping: "DemoShipping | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,15 @@ class DemoStock:
 
     available: Callable[[str, Mapping[str, int]], Awaitable[Mapping[str, Decimal]]]
     move: Callable[[str, str, int], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoShipping:
+    """Goods that leave. `invoices`: our reference and the ERP's key of those whose goods are still there. `track`:
+    somebody in the warehouse writes down a tracking number."""
+
+    invoices: Callable[[str], Awaitable[Sequence[tuple[str, str]]]]
+    track: Callable[[str, str, str], Awaitable[None]]
 
 
 def _accounts(mapping: Mapping[str, Any]) -> set[str]:
@@ -169,6 +179,19 @@ async def _business_one_move(control_url: str, sku: str, pieces: int) -> None:
     await post(f"{control_url}/stock", {"ItemCode": sku, "WarehouseCode": "01", "by": pieces})
 
 
+async def _business_one_invoices(control_url: str) -> list[tuple[str, str]]:
+    rows = (await get(f"{control_url}/state/Invoices"))["items"]
+    return [
+        (row["U_MLC_REF"], str(row["DocEntry"]))
+        for row in rows
+        if row.get("U_MLC_REF") and row.get("CancelStatus") == "csNo" and not row.get("TrackingNumber")
+    ]
+
+
+async def _business_one_track(control_url: str, key: str, number: str) -> None:
+    await post(f"{control_url}/documents/Invoices/{key}/edit", {"TrackingNumber": number, "TransportationCode": 1})
+
+
 def _marketing(name: str, item: Any, freight: Mapping[int, str]) -> StoredDocument:
     foreign = bool(_amount(item, "DocTotalFc"))
     sign = -1 if name == "CreditNotes" else 1
@@ -263,6 +286,7 @@ ERPS = {
             form="long",
             is_sales=True,
             stock=DemoStock(_business_one_stock, _business_one_move),
+            shipping=DemoShipping(_business_one_invoices, _business_one_track),
         ),
     )
 }
