@@ -42,10 +42,12 @@ class List:
     capped: bool
 
 
-async def find(database: Database, filter: Filter, erps: Mapping[int, str], *, after: str = "") -> List:
+async def find(
+    database: Database, filter: Filter, erps: Mapping[int, str], *, after: str = "", limit: int = record_list.PAGE
+) -> List:
     """`erps`: integration -> what its ERP is called. Raises `ValueError` for a cursor that is none."""
     async with database.connect() as sql:
-        page = await record_list.page(sql, filter, after=after)
+        page = await record_list.page(sql, filter, after=after, limit=limit)
         counts = await record_list.count(sql, filter)
     return List(
         [listed(row, erps.get(row.integration, "the ERP")) for row in page.rows], counts, page.after, page.capped

@@ -21,7 +21,9 @@ from ml_connector.engine.metrics import CONTENT_TYPE, Metrics
 from ml_connector.engine.migrations import head, revision
 from ml_connector.engine.registry import Registry
 from ml_connector.engine.vault import Vault
+from ml_connector.web import api
 from ml_connector.web.access import Access, Settings, install, let_in_by_token, problem
+from ml_connector.web.access.problems import API
 from ml_connector.web.console.frame import environment
 from ml_connector.web.console.mount import mount
 from ml_connector.web.doors import Doors, Opens
@@ -66,6 +68,7 @@ def build(parts: Parts) -> FastAPI:
     )
     install(app, Access(parts.database, parts.vault, environment(), parts.settings))
     pages = mount(app, parts.database, parts.registry)
+    api.mount(app, parts.database, parts.registry)
     hooks = Hooks(Doors(parts.registry, parts.opens), intake, Refusals(parts.audit, parts.metrics), parts.metrics)
     health = Health(parts)
     app.add_route("/hooks/{connection:path}", hooks.receive, methods=["POST"])
@@ -106,11 +109,19 @@ class Health:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    """Unknown paths and methods: the status alone."""
+    """Unknown paths and methods: the status alone, below `/api` as a problem."""
     status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.BAD_REQUEST
-    return Response(status_code=status, headers=getattr(error, "headers", None))
+    if request.url.path.startswith(API):
+        return problem(status, "No call of the API fits this path, method or body.", headers=_headers(error))
+    return Response(status_code=status, headers=_headers(error))
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    return dict(getattr(error, "headers", None) or {})
 
 
 async def _failed(request: Request, error: Exception) -> Response:
     """Our own defect: the status alone; the log has the rest."""
+    if request.url.path.startswith(API):
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "This is a defect of ml-connector; its log says more.")
     return Response(status_code=HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -8,7 +8,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -254,6 +254,8 @@ def _cursor(after: str) -> dict[str, Any]:
         return {"at": None, "after_flow": "", "after_key": ""}
     try:
         at, flow, key = json.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
-        return {"at": datetime.fromisoformat(at), "after_flow": str(flow), "after_key": str(key).replace("\x00", "")}
-    except (ValueError, TypeError) as error:
+        given = {"after_flow": str(flow).replace("\x00", ""), "after_key": str(key).replace("\x00", "")}
+        "".join(given.values()).encode()
+        return {"at": datetime.fromisoformat(at).astimezone(UTC), **given}
+    except (ValueError, TypeError, OverflowError) as error:
         raise ValueError("the cursor is none that a page has given") from error

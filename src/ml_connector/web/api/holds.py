@@ -1,0 +1,102 @@
+"""`/holds`: what must I decide? Held records by reason, and what ends a hold."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+
+from ml_connector.desk import actions, wording
+from ml_connector.engine.views import counts
+from ml_connector.engine.views.counts import Hold
+from ml_connector.web.api.parts import Decides, Looks, Scope, api_of
+from ml_connector.web.api.shapes import KEYS_AT_ONCE, Amount, Name, Typed, amounts
+
+router = APIRouter(prefix="/holds", tags=["holds"])
+HoldKey = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$", examples=["payment_method|Later&Co"])]
+
+
+class HoldShown(BaseModel):
+    """Records that wait for the same thing."""
+
+    integration: str = Field(examples=["eu"])
+    flow: str = Field(examples=["orders"])
+    kind: str = Field(examples=["unmapped"])
+    key: str = Field(examples=["payment_method|Later&Co"], description="What of that kind; empty where there is one.")
+    title: str = Field(examples=["Payment method “Later&Co” has no account in SAP S/4HANA"])
+    todo: str = Field(description="Who does what.", examples=["Choose it below. The orders go as soon as you save."])
+    count: int = Field(examples=[14])
+    amounts: list[Amount] = Field(description="Totals of the records, by currency.")
+    since: datetime = Field(description="When the first of them was heard of.")
+    first: str = Field(description="Key of the record that has waited longest.", examples=["1042"])
+    message: str = Field(description="What that record was told.")
+
+
+class HoldsShown(BaseModel):
+    """All, those with most money first. The records of one: `GET /records?status=held&reason={kind}&about={key}`."""
+
+    holds: list[HoldShown]
+
+
+class Release(BaseModel):
+    """Holds of one kind."""
+
+    integration: Name = Field(examples=["eu"])
+    kind: Name = Field(examples=["master_data"])
+    keys: Annotated[list[HoldKey], Field(min_length=1, max_length=KEYS_AT_ONCE)] | None = Field(
+        default=None, description="These alone; left out: all of the kind.", examples=[["item SKU-7"]]
+    )
+
+
+class LaneReleased(BaseModel):
+    """Records of one flow."""
+
+    flow: str = Field(examples=["orders"])
+    keys: list[str] = Field(examples=[["1042", "1043"]])
+
+
+class Released(BaseModel):
+    """What runs again now; what still has its reason is held again in a moment."""
+
+    count: int = Field(examples=[2])
+    released: list[LaneReleased]
+
+
+@router.get("", operation_id="holds")
+async def find(request: Request, person: Looks, integration: Typed = "") -> HoldsShown:
+    """What must be decided, by reason and money."""
+    api = api_of(request)
+    scope = await api.scope(integration)
+    async with api.database.connect() as sql:
+        found = await counts.holds(sql, list(scope.ids))
+    return HoldsShown(holds=[_shown(each, scope) for each in found if ":" not in each.flow])
+
+
+@router.post("/release", operation_id="release")
+async def release(request: Request, body: Release, person: Decides) -> Released:
+    """The records run again now, and are held again if the reason still stands."""
+    api = api_of(request)
+    one = await api.one(body.integration)
+    released = await actions.release(api.database, one.id, body.kind, body.keys)
+    return Released(
+        count=sum(map(len, released.values())),
+        released=[LaneReleased(flow=lane.flow, keys=sorted(keys)) for lane, keys in released.items()],
+    )
+
+
+def _shown(hold: Hold, scope: Scope) -> HoldShown:
+    erp = scope.erps[hold.integration]
+    return HoldShown(
+        integration=scope.names[hold.integration],
+        flow=hold.flow,
+        kind=hold.kind,
+        key=hold.key,
+        title=wording.title(hold.kind, hold.key, erp),
+        todo=wording.todo(hold.kind, erp),
+        count=hold.count,
+        amounts=amounts(hold.sums),
+        since=hold.since,
+        first=hold.first,
+        message=hold.message,
+    )

@@ -1,0 +1,274 @@
+"""The API over HTTP: what is told to whom, what each may do, and what is said where something is wrong."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from ml_connector.domain.access import Role
+from ml_connector.engine.audit import append, entry
+from ml_connector.engine.audit_queries import Question, page
+from tests.config.examples import SECRETS
+from tests.web.orders import ABOUT, name_of, orders
+from tests.web.serving import Served, serving
+from tests.web.visitors import token, user
+
+WHY = "test order of the shop"
+
+
+@pytest.fixture
+async def served(database_url: str) -> AsyncIterator[Served]:
+    async with serving(database_url) as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class Told:
+    status: int
+    kind: str
+    body: Any
+    headers: Any
+
+    @property
+    def problem(self) -> Any:
+        assert self.kind == "application/problem+json", (self.status, self.kind)
+        assert self.body["status"] == self.status
+        assert self.body["detail"]
+        return self.body
+
+
+@dataclass(frozen=True)
+class Program:
+    """A client with a token, or with none. `eu`: name of the integration."""
+
+    served: Served
+    eu: str
+    bearer: str = ""
+
+    async def ask(self, method: str, path: str, body: Any = None, **query: str) -> Told:
+        headers = {"Authorization": f"Bearer {self.bearer}"} if self.bearer else {}
+        data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
+        if data is not None:
+            headers["Content-Type"] = "application/json"
+        url = f"{self.served.url}/api/v1{path}"
+        async with self.served.client.request(method, url, params=query, data=data, headers=headers) as answer:
+            told = await answer.read()
+            return Told(answer.status, answer.content_type, json.loads(told) if told else None, answer.headers)
+
+    async def get(self, path: str, **query: str) -> Any:
+        told = await self.ask("GET", path, **query)
+        assert told.status == 200, told
+        return told.body
+
+    async def act(self, path: str, **body: Any) -> Told:
+        return await self.ask("POST", path, {"integration": self.eu, **body})
+
+
+async def program(served: Served, role: Role) -> Program:
+    someone = await user(served, role, f"{role}.ann")
+    return Program(served, await name_of(served), await token(served, someone, f"{role}-ci"))
+
+
+# ------------------------------------------------------------------ looking
+
+
+async def test_records_are_told_in_pages_that_follow_each_other(served: Served) -> None:
+    keys = [str(number) for number in range(1000, 1025)]
+    await orders(served, "synced", *keys, booked=True)
+    ann = await program(served, Role.viewer)
+    found: list[str] = []
+    pages, after = 0, ""
+    while True:
+        told = await ann.get("/records", limit="10", after=after)
+        found += [each["key"] for each in told["records"]]
+        pages += 1
+        if told["next"] is None:
+            break
+        after = told["next"]
+    assert found == keys
+    assert pages == 3
+    assert told["counts"]["synced"] == 25
+    one = told["records"][0]
+    assert one["total"] == {"value": "118.10", "currency": "EUR"}
+    assert one["integration"] == ann.eu
+    assert [each["number"] for each in one["documents"]] == [f"0100{one['key']}"]
+
+
+async def test_filters_of_the_list_must_all_hold(served: Served) -> None:
+    await orders(served, "held", "1", "2")
+    await orders(served, "synced", "3", booked=True)
+    ann = await program(served, Role.viewer)
+
+    async def keys(**query: str) -> list[str]:
+        return [each["key"] for each in (await ann.get("/records", **query))["records"]]
+
+    assert sorted(await keys(status="held", reason="unmapped", about=ABOUT)) == ["1", "2"]
+    assert await keys(q="01003") == ["3"]
+    assert await keys(status="held", q="3") == []
+    assert await keys(since="2199-01-01T00:00:00Z") == []
+    assert sorted(await keys(integration=ann.eu)) == ["1", "2", "3"]
+
+
+async def test_holds_and_overview_tell_the_money_that_waits(served: Served) -> None:
+    await orders(served, "held", "1", "2", "3")
+    ann = await program(served, Role.viewer)
+    (hold,) = (await ann.get("/holds"))["holds"]
+    assert (hold["kind"], hold["key"], hold["count"]) == ("unmapped", ABOUT, 3)
+    assert hold["amounts"] == [{"value": "354.30", "currency": "EUR"}]
+    assert "Later&Co" in hold["title"]
+    told = await ann.get("/overview", integration=ann.eu)
+    assert told["held"] == 3
+    assert told["held_amounts"] == hold["amounts"]
+    (row,) = told["integrations"]
+    assert next(each["held"] for each in row["flows"] if each["flow"] == "orders") == 3
+
+
+async def test_what_is_configured_is_told_without_secrets(served: Served) -> None:
+    ann = await program(served, Role.viewer)
+    told = {path: await ann.get(path) for path in ("/integrations", "/connections", "/me", "/openapi.json")}
+    for secret in SECRETS:
+        assert secret not in json.dumps(told)
+    (row,) = told["/integrations"]["integrations"]
+    assert {row["store"], row["erp"]} == {each["connection"] for each in told["/connections"]["connections"]}
+    assert told["/me"]["who"] == "token:viewer-ci"
+    assert told["/me"]["rights"] == ["look"]
+
+
+async def test_the_audit_hides_what_was_sent_from_who_may_not_see_it_and_keeps_who_looked(served: Served) -> None:
+    data = {"method": "POST", "url": "https://erp.example/journal", "status": 201, "request_body": '{"n": "Moreau"}'}
+    async with served.database.transaction() as sql:
+        for number in range(5):
+            row = entry("call", integration=1, flow="orders", key="7", refs=[f"S1-O{number}"], data=data)
+            await append(sql, [row])
+    ann, oscar = await program(served, Role.viewer), await program(served, Role.operator)
+    first = await ann.get("/audit", kind="call", limit="3")
+    second = await ann.get("/audit", kind="call", limit="3", after=first["next"])
+    assert [each["references"][0] for each in (*first["rows"], *second["rows"])] == [
+        f"S1-O{n}" for n in range(4, -1, -1)
+    ]
+    assert second["next"] is None
+    assert "Moreau" not in json.dumps([first, second])
+    assert (await ann.ask("GET", "/audit", reveal="true")).problem["role"] == "operator"
+    assert not (await page(served.database, Question(kinds=("personal",)))).rows
+    assert "Moreau" in json.dumps(await oscar.get("/audit", kind="call", reveal="true"))
+    looks = (await page(served.database, Question(kinds=("personal",)))).rows
+    assert [row.who for row in looks] == ["token:operator-ci"]
+
+
+# ------------------------------------------------------------------ doing
+
+
+async def test_replay_runs_in_the_name_of_the_token(served: Served) -> None:
+    await orders(served, "synced", "1", "2")
+    cleo = await program(served, Role.clerk)
+    told = await cleo.act("/records/replay", keys=["1", "9999"], why="account was opened")
+    assert told.status == 200
+    assert told.body == {"done": ["1"], "unknown": ["9999"], "refused": {}}
+    (row,) = (await page(served.database, Question(kinds=("replayed",)))).rows
+    assert (row.who, row.key, row.data["why"]) == ("token:clerk-ci", "1", "account was opened")
+    (running,) = await served.rows("SELECT count(*) AS n FROM records WHERE status = 'waiting'")
+    assert running.n == 1
+
+
+async def test_an_order_that_is_booked_is_not_left_out(served: Served) -> None:
+    await orders(served, "synced", "1", booked=True)
+    await orders(served, "held", "2")
+    cleo = await program(served, Role.clerk)
+    refused = (await cleo.act("/records/exclude", keys=["1"], why=WHY)).problem
+    assert refused["status"] == 409
+    assert "in the ERP" in refused["refused"]["1"]
+    (kept,) = await served.rows("SELECT status FROM records WHERE key = '1'")
+    assert kept.status == "synced"
+    both = await cleo.act("/records/exclude", keys=["1", "2"], why=WHY)
+    assert both.status == 200
+    assert both.body["done"] == ["2"]
+    assert list(both.body["refused"]) == ["1"]
+    again = await cleo.act("/records/include", keys=["2"])
+    assert again.body["done"] == ["2"]
+    assert (await cleo.act("/records/include", keys=["2"])).body["done"] == []
+
+
+async def test_release_ends_the_holds_that_are_named(served: Served) -> None:
+    await orders(served, "held", "1", "2")
+    await orders(served, "held", "3", about="payment_method|Other")
+    cleo = await program(served, Role.clerk)
+    told = await cleo.act("/holds/release", kind="unmapped", keys=[ABOUT])
+    assert told.body == {"count": 2, "released": [{"flow": "orders", "keys": ["1", "2"]}]}
+    (hold,) = (await cleo.get("/holds"))["holds"]
+    assert hold["key"] == "payment_method|Other"
+    (everything,) = (await cleo.act("/holds/release", kind="unmapped")).body["released"]
+    assert everything["keys"] == ["3"]
+
+
+ACTIONS = {
+    "/records/replay": {"keys": ["1"]},
+    "/records/exclude": {"keys": ["1"], "why": WHY},
+    "/records/include": {"keys": ["1"]},
+    "/holds/release": {"kind": "unmapped"},
+}
+
+
+@pytest.mark.parametrize("path", ACTIONS)
+async def test_a_viewer_changes_nothing(served: Served, path: str) -> None:
+    await orders(served, "held", "1")
+    ann = await program(served, Role.viewer)
+    refused = (await ann.act(path, **ACTIONS[path])).problem
+    assert (refused["status"], refused["role"]) == (403, "clerk")
+    (kept,) = await served.rows("SELECT status FROM records WHERE key = '1'")
+    assert kept.status == "held"
+    nobody = Program(served, ann.eu)
+    for body in ({"integration": ann.eu, **ACTIONS[path]}, b"{not json", None):
+        told = await nobody.ask("POST", path, body)
+        assert told.problem["status"] == 401
+        assert told.headers["WWW-Authenticate"] == "Bearer"
+
+
+# ------------------------------------------------------------------ what is wrong
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/records/exclude", {"keys": ["1"], "why": "no"}, "why"),
+        ("/records/exclude", {"keys": ["1"]}, "why"),
+        ("/records/replay", {"keys": []}, "keys"),
+        ("/records/replay", {"keys": ["a\x00b"]}, "keys.0"),
+        ("/records/replay", {"keys": ["1"], "flow": "poll:orders"}, "flow"),
+        ("/holds/release", {}, "kind"),
+    ],
+)
+async def test_what_does_not_fit_is_named(served: Served, path: str, body: dict[str, Any], field: str) -> None:
+    cleo = await program(served, Role.clerk)
+    wrong = (await cleo.act(path, **body)).problem
+    assert wrong["status"] == 422
+    assert [(each["where"], each["field"]) for each in wrong["errors"]] == [("body", field)]
+    assert wrong["errors"][0]["message"] in wrong["detail"]
+
+
+async def test_errors_are_problems(served: Served) -> None:
+    ann = await program(served, Role.operator)
+    wanted = [
+        ("GET", "/records", {"after": "x"}, 400),
+        ("GET", "/records", {"after": "WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzIzOjU5IiwiYSIsImIiXQ"}, 400),
+        ("GET", "/audit", {"after": "-1"}, 400),
+        ("GET", "/records", {"integration": "no-such"}, 404),
+        ("GET", "/records", {"status": "no-such"}, 422),
+        ("GET", "/records", {"limit": "0"}, 422),
+        ("GET", "/records", {"since": "0001-01-01T00:00:00+23:00"}, 422),
+        ("GET", "/records", {"q": "a\x00b"}, 422),
+        ("GET", "/audit", {"since": "yesterday"}, 422),
+        ("GET", "/no-such", {}, 404),
+        ("DELETE", "/records", {}, 405),
+        ("POST", "/holds/release", {}, 422),
+    ]
+    for method, path, query, status in wanted:
+        told = await ann.ask(method, path, **query)
+        assert told.problem["status"] == status, (path, query)
+    broken = (await ann.ask("POST", "/records/replay", b"{not json")).problem
+    assert broken["status"] == 422
+    unknown = (await ann.ask("POST", "/records/replay", {"integration": "no-such", "keys": ["1"]})).problem
+    assert ann.eu in unknown["detail"]
+    repost = (await ann.act("/records/replay", keys=["1"], flow="customers", repost=True)).problem
+    assert repost["status"] == 409

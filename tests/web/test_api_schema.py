@@ -1,0 +1,81 @@
+"""The API is as its description says: whatever is sent, no 5xx, and every answer fits."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from ml_connector.domain.access import Role
+from tests.web.orders import orders
+from tests.web.serving import Served, serving
+from tests.web.visitors import token, user
+
+EXAMPLES = 8
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+
+@pytest.fixture
+async def served(database_url: str) -> AsyncIterator[Served]:
+    async with serving(database_url) as running:
+        yield running
+
+
+async def test_every_answer_is_as_the_description_says(served: Served) -> None:
+    await orders(served, "held", "1", "2")
+    await orders(served, "synced", "3", booked=True)
+    bearer = {"Authorization": f"Bearer {await token(served, await user(served, Role.operator))}"}
+    async with served.client.get(f"{served.url}/api/v1/openapi.json", headers=bearer) as answer:
+        described = json.loads(await answer.read())
+    asked = await asyncio.to_thread(_ask_everything, served.url, described, bearer)
+    assert set(asked) == {
+        f"{method.upper()} {path}" for path, methods in described["paths"].items() for method in methods
+    }
+    assert all(200 in statuses or path.startswith("POST") for path, statuses in asked.items()), asked
+    assert await served.rows("SELECT 1")
+
+
+def _ask_everything(url: str, described: dict[str, Any], bearer: dict[str, str]) -> dict[str, set[int]]:
+    """Operation -> the statuses that it answered with."""
+    asked: dict[str, set[int]] = {}
+    schema: Any = schemathesis.openapi.from_dict(described)
+    with requests.Session() as session:
+        for each in schema.get_all_operations():
+            _ask(url, each.ok(), bearer, session, asked)
+    return asked
+
+
+def _ask(url: str, operation: Any, bearer: dict[str, str], session: Any, asked: dict[str, set[int]]) -> None:
+    statuses = asked.setdefault(operation.label, set())
+
+    @given(case=operation.as_strategy())
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+    )
+    def ask(case: Any) -> None:
+        answer = case.call_and_validate(base_url=url, session=session, headers=bearer, checks=CHECKS)
+        statuses.add(answer.status_code)
+
+    ask()
