@@ -179,6 +179,14 @@ LATE = (
     "INSERT INTO records (integration, flow, key, status, run_at, heard_at)"
     " VALUES (1, 'orders', '1', 'waiting', now() - interval '1 h', now() - interval '1 h')"
 )
+SUM = (
+    "WITH held AS (INSERT INTO records (integration, flow, key, status, hold_kind)"
+    " VALUES (1, 'orders', '1', 'held', 'unmapped'), (1, 'orders', '2', 'held', 'unmapped'),"
+    " (1, 'orders', '3', 'held', 'awaiting_capture'))"
+    " INSERT INTO labels (integration, flow, key, title, total, currency, terms)"
+    " VALUES (1, 'orders', '1', '1', 1200.00, 'USD', ''), (1, 'orders', '2', '2', 4.50, 'USD', ''),"
+    " (1, 'orders', '3', '3', 9999, 'USD', '')"
+)
 RECONCILED = (
     'INSERT INTO watermarks (integration, flow, value) VALUES (1, \'system:reconcile\', \'{"last": {"ties": false,'
     ' "at": "2026-11-20T03:00:00+00:00", "by_currency": {"USD": "12.99"}}}\')'
@@ -198,6 +206,7 @@ BROKEN = (
         (Rule("r", "unauthorised"), HELD.format(key=1, kind="connection", of=2, age="1 s"), "erp", "refuses us"),
         (Rule("r", "holds_age"), HELD.format(key=1, kind="unmapped", of="", age="3 days"), "unmapped", "for 3 d"),
         (Rule("r", "holds_count", over=0), HELD.format(key=1, kind="rejected", of="", age="1 s"), "rejected", "1 are"),
+        (Rule("r", "holds_sum", over=1_000), SUM, "USD", "1,204.50 USD are held"),
         (Rule("r", "tie_out"), RECONCILED, "tie-out", "do not tie"),
         (Rule("r", "audit_broken"), BROKEN, "audit", "changed behind our back"),
         (

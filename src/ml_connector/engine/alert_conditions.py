@@ -100,7 +100,6 @@ SELECT extract(epoch FROM statement_timestamp() - at)::float8 AS age_s FROM audi
  ORDER BY id LIMIT 1
 """)
 
-HAS_LABELS = text("SELECT to_regclass('labels') IS NOT NULL")
 SUMS = text("""
 SELECT l.currency, sum(l.total) AS total, count(*) AS n
   FROM records r JOIN labels l USING (integration, flow, key)
@@ -215,8 +214,6 @@ def _held(rule: Rule, of: Integration, row: Any, title: str) -> Condition:
 
 
 async def holds_sum(sql: AsyncConnection, of: Integration, rule: Rule) -> list[Condition]:
-    if not (await sql.execute(HAS_LABELS)).scalar():
-        return []
     rows = await sql.execute(SUMS, {"integration": of.id, "quiet": list(QUIET_HOLDS)})
     return [
         Condition(
