@@ -315,6 +315,21 @@ async def test_rows_that_were_taken_in_the_name_of_retention_are_seen(
     assert {each.kind for each in await findings(database)} == {"removed"}
 
 
+async def test_retention_takes_nothing_from_the_midst(database: Database) -> None:
+    await write(database, ROWS)
+    await age(database, ROWS, 500)
+    await seal(database)
+    second = (await all_seals(database))[1]
+    await run(
+        database,
+        f"DELETE FROM audit WHERE id > {second.after_id} AND id <= {second.upto_id}",
+        "UPDATE audit_seals SET removed_at = now(), leaves = NULL WHERE number = 2",
+        "INSERT INTO audit (integration, at, correlation, kind, data)"
+        " VALUES (1, now(), '', 'retention', '{\"through_seal\": 2}')",
+    )
+    assert [(each.kind, each.seal) for each in await findings(database)] == [("removed", 2)]
+
+
 # ---------------------------------------------------------------------- by and by
 
 
