@@ -212,10 +212,11 @@ def _notify(target: Any, message: Message) -> bool:
 
 @cache
 def _apprise() -> Any:
-    """Loaded with the first message: it takes as long as everything else of a process. Its log is switched off, for it
-    writes addresses and answers there."""
+    """Loaded with the first message: it takes as long as everything else of a process. Its log and that
+    of its HTTP library are switched off, for they write addresses and answers there."""
     module = import_module("apprise")
-    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+    for name in ("apprise", "urllib3"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     return module
 
 

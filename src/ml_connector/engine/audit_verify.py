@@ -239,7 +239,8 @@ class _Walk:
         assert seal.removed_at is not None
         self.removed += seal.rows
         self.removed_through = seal.number
-        self._removed_upto = seal.upto_id
+        if not self._kept:
+            self._removed_upto = seal.upto_id
         if self._kept or seal.last_at > seal.removed_at - timedelta(days=DAYS_MIN):
             yield self._of(
                 seal,
