@@ -5,13 +5,15 @@ import io
 import json
 import re
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
+import aiohttp
+import aiohttp.web
 import pytest
 
 from ml_connector.domain.access import Role
-from ml_connector.engine import audit_chain, periodic, watermarks
+from ml_connector.engine import alert_channels, alert_rules, audit_chain, periodic, watermarks
 from ml_connector.engine.audit import append, entry
 from ml_connector.engine.audit_queries import Question, page
 from ml_connector.engine.records import Lane
@@ -243,3 +245,77 @@ async def due(served: Served) -> bool:
         "SELECT run_at <= statement_timestamp() AS due FROM records WHERE flow = 'system:reconcile'"
     )
     return [row.due for row in rows] == [True]
+
+
+# ------------------------------------------------------------------ alerts and retention
+
+
+async def test_alerts_and_retention_are_shown_and_addresses_are_not(served: Served) -> None:
+    secret = "jsons://127.0.0.1:1/very-secret-hook"
+    quiet = alert_rules.Quiet(time(22), time(7), "America/Chicago")
+    channel = alert_rules.Channel("finance", quiet, allow_private=True)
+    await alert_channels.set_address(served.database, served.vault, channel, secret)
+    ann = await visitor(served, Role.viewer)
+    assert (await ann.get("/settings")).headers["Location"] == "/settings/alerts"
+    text = (await ann.get("/settings/alerts")).text
+    assert "Nothing fires" in text
+    assert "changes of any flow are later than their latency budget for 5 min" in text
+    assert "22:00 to 07:00, America/Chicago" in text
+    assert "400 days" in text
+    assert "very-secret-hook" not in text
+    await served.rows(
+        "INSERT INTO alert_states (integration, rule, subject, state, since, fired_at, title, body) VALUES"
+        " (1, 'late', 'orders', 'firing', now(), now(), 'Orders are late', 'Wanted: less') RETURNING 1"
+    )
+    firing = (await ann.get("/settings/alerts")).text
+    assert "One alert fires" in firing
+    assert "Orders are late" in firing
+
+
+async def test_a_rule_is_muted_and_a_channel_tested_by_an_operator_alone(served: Served) -> None:
+    channel = alert_rules.Channel("finance", allow_private=True)
+    async with Hook() as hook:
+        await alert_channels.set_address(served.database, served.vault, channel, f"json://127.0.0.1:{hook.port}/")
+        clerk, oscar = await visitor(served, Role.clerk), await visitor(served, Role.operator)
+        assert (await clerk.post("/settings/alerts/test", channel="finance")).status == 403
+        assert (await clerk.post("/settings/alerts/mute", rule="late", minutes="60")).status == 403
+        assert hook.bodies == []
+        sent = await oscar.post("/settings/alerts/test", channel="finance")
+        assert sent.status == 200
+        assert "Test of the channel finance" in sent.text
+        assert "Test of the channel finance" in hook.bodies[0]
+    assert (await oscar.post("/settings/alerts/test", channel="nobody")).status == 422
+    assert (await oscar.post("/settings/alerts/test", channel="finance")).status == 422  # nobody listens any more
+    assert (await oscar.post("/settings/alerts/mute", rule="late", minutes="60")).status == 303
+    assert "muted until" in (await oscar.get("/settings/alerts")).text
+    assert (await oscar.post("/settings/alerts/mute", rule="late", minutes="0")).status == 303
+    assert "muted until" not in (await oscar.get("/settings/alerts")).text
+    assert (await oscar.post("/settings/alerts/mute", rule="late", minutes="9")).status == 422
+    told = (await page(served.database, Question(kinds=("alert",)))).rows
+    assert {row.who for row in told} == {"user:operator.ann"}
+    assert [row.data["event"] for row in told] == ["muted", "muted", "tested", "tested"]
+
+
+class Hook:
+    """A service that takes messages."""
+
+    def __init__(self) -> None:
+        self.bodies: list[str] = []
+        self.port = 0
+
+    async def __aenter__(self) -> "Hook":
+        app = aiohttp.web.Application()
+        app.router.add_post("/", self._take)
+        self._runner = aiohttp.web.AppRunner(app)
+        await self._runner.setup()
+        site = aiohttp.web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.port = int(self._runner.addresses[0][1])
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    async def _take(self, request: aiohttp.web.Request) -> aiohttp.web.Response:
+        self.bodies.append(await request.text())
+        return aiohttp.web.Response()

@@ -6,7 +6,7 @@ from ml_connector.engine.database import Database
 from ml_connector.engine.registry import Registry
 from ml_connector.web.console.assets import assets
 from ml_connector.web.console.frame import Pages
-from ml_connector.web.console.pages import audit, overview, people, reconciliation, records
+from ml_connector.web.console.pages import audit, overview, people, reconciliation, records, settings
 
 ROUTERS = {
     "overview": overview.router,
@@ -14,8 +14,9 @@ ROUTERS = {
     "reconciliation": reconciliation.router,
     "audit": audit.router,
     "settings": people.router,
+    "alerts": settings.router,
 }
-"""Place of the left bar -> its pages."""
+"""Place of the left bar -> its pages; `alerts` stands under settings."""
 
 
 def mount(app: FastAPI, database: Database, registry: Registry) -> Pages:

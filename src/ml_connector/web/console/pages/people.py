@@ -33,7 +33,7 @@ DONE = {
 
 @router.get("")
 async def settings(request: Request, person: Looks) -> Response:
-    return RedirectResponse(HERE, 303)
+    return RedirectResponse("/settings/alerts", 303)
 
 
 @router.get("/users")

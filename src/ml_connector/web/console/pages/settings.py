@@ -1,0 +1,92 @@
+"""Alerts and settings: who is told of what, and how long things are kept."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from ml_connector.desk import alerts
+from ml_connector.desk.actions import Refused
+from ml_connector.desk.alerts import Settings
+from ml_connector.domain.access import Person, Right
+from ml_connector.engine.alert_channels import Message
+from ml_connector.web.access import requires
+from ml_connector.web.access.parts import access_of
+from ml_connector.web.console.frame import chosen_integration, pages_of
+from ml_connector.web.console.show import plural, spelled
+
+router = APIRouter(prefix="/settings", max_body_size=64 * 1024)
+LOOKS = Depends(requires(Right.look))
+RULES = Depends(requires(Right.rule))
+HERE = "/settings/alerts"
+MUTES = {"60": "an hour", "480": "8 hours", "1440": "a day", "0": "speak again"}
+
+
+@router.get("/alerts")
+async def show(request: Request, person: Person = LOOKS) -> Response:
+    """The page."""
+    muted = request.query_params.get("muted", "")
+    return await _page(request, said=f"{muted}: nobody is told for that long; it goes on looking." if muted else "")
+
+
+async def _page(
+    request: Request, status: int = 200, *, said: str = "", refused: str = "", sent: Message | None = None
+) -> Response:
+    pages = pages_of(request)
+    frame = await pages.frame(request)
+    found = await alerts.read(pages.database, chosen_integration(frame, await pages.registry.integrations()))
+    names = {0: "every integration", **{each.id: each.name for each in frame.choices}}
+    return await pages.render(
+        request, "alerts.html", status, here="settings", found=found, heading=heading(found), names=names, mutes=MUTES,
+        said=said, refused=refused, sent=sent,
+    )  # fmt: skip
+
+
+def heading(found: Settings) -> tuple[str, str]:
+    """The answer, and who is told."""
+    channels = len(found.channels)
+    broken = sum(1 for each in found.channels if each.failures)
+    told = f"{plural(channels, 'channel')} {'is' if channels == 1 else 'are'} told." if channels else ""
+    if not channels:
+        told = "No channel is set: nobody is told outside of this page."
+    elif broken:
+        told += f" {plural(broken, 'channel')} did not take the last message."
+    count = len(found.firing)
+    return (f"{spelled(count)} alert{'s fire' if count != 1 else ' fires'}" if count else "Nothing fires"), told
+
+
+@router.post("/alerts/test")
+async def send_test(request: Request, channel: Annotated[str, Form()] = "", person: Person = RULES) -> Response:
+    """Sends a message, and shows exactly what was sent."""
+    access = access_of(request)
+    try:
+        sent, problem = await alerts.send_test(access.database, access.vault, channel)
+    except Refused as error:
+        return await _page(request, 422, refused=str(error))
+    if problem:
+        return await _page(request, 422, refused=f"{channel} did not take it: {problem}.")
+    return await _page(request, said=f"Sent to {channel}, word for word:", sent=sent)
+
+
+@router.post("/alerts/mute")
+async def mute(
+    request: Request,
+    rule: Annotated[str, Form()] = "",
+    of: Annotated[str, Form()] = "0",
+    minutes: Annotated[str, Form()] = "",
+    person: Person = RULES,
+) -> Response:
+    """Nobody is told of a rule for a while."""
+    pages = pages_of(request)
+    frame = await pages.frame(request)
+    known = {"0", *(str(each.id) for each in frame.choices)}
+    if minutes not in MUTES or of not in known:
+        return await _page(request, 422, refused="Choose how long.")
+    try:
+        await alerts.mute(pages.database, rule, int(of), float(minutes))
+    except Refused as error:
+        return await _page(request, 422, refused=str(error))
+    told = {"muted": rule} if minutes != "0" else {}
+    return RedirectResponse(f"{HERE}?{urlencode(told)}", 303)
