@@ -163,7 +163,11 @@ class Exclude(BaseModel):
 
     integration: Name = Field(examples=["eu"])
     keys: Keys
-    why: Words = Field(examples=["test order of the shop"], description="It stays in the audit, and with the order.")
+    why: Words = Field(
+        examples=["test order of the shop"],
+        description="Three words at least. It stays in the audit, and with the order.",
+        json_schema_extra={"pattern": r"\S+\s+\S+\s+\S+"},
+    )
 
     @field_validator("why")
     @classmethod
