@@ -152,6 +152,11 @@ SELECT {_COLUMNS}, (SELECT count(*) FROM found) AS candidates
  WHERE {_CONDITIONS} ORDER BY r.heard_at DESC, r.flow DESC, r.key DESC LIMIT :limit
 """)  # noqa: S608 - our own columns
 
+_ONE = text(f"""
+SELECT {_COLUMNS} FROM records r LEFT JOIN labels l USING (integration, flow, key)
+ WHERE r.integration = :integration AND r.flow = :flow AND r.key = :key
+""")  # noqa: S608 - our own columns
+
 _DOCUMENTS = text("""
 SELECT p.integration, p.flow, p.record_key AS key, p.reference, p.kind, p.state, coalesce(p.number, '') AS number,
        p.generation, p.resolve_at
@@ -198,6 +203,16 @@ async def page(connection: AsyncConnection, filter: Filter, *, after: str = "", 
         for row in shown
     )
     return Page(rows, _written(rows[-1]) if len(found) > limit else "", capped)
+
+
+async def one(connection: AsyncConnection, integration: int, flow: str, key: str) -> Row | None:
+    """The record of that name; None where nobody has heard of it."""
+    parameters = {"integration": integration, "flow": flow, "key": key}
+    found = (await connection.execute(_ONE, parameters)).mappings().first()
+    if found is None:
+        return None
+    documents = await _documents(connection, [found])
+    return Row(**found, documents=tuple(documents.get((integration, flow, key), ())))
 
 
 async def count(connection: AsyncConnection, filter: Filter) -> Counts:

@@ -6,9 +6,12 @@ from ml_connector.engine.database import Database
 from ml_connector.engine.registry import Registry
 from ml_connector.web.console.assets import assets
 from ml_connector.web.console.frame import Pages
-from ml_connector.web.console.pages import audit, overview, people, reconciliation, records, settings
+from ml_connector.web.console.pages import audit, holds, overview, people, reconciliation, record, records, settings
+from ml_connector.web.doors import Opens
 
 ROUTERS = {
+    "holds": holds.router,
+    "record": record.router,
     "overview": overview.router,
     "records": records.router,
     "reconciliation": reconciliation.router,
@@ -19,9 +22,9 @@ ROUTERS = {
 """Place of the left bar -> its pages; `alerts` stands under settings."""
 
 
-def mount(app: FastAPI, database: Database, registry: Registry) -> Pages:
+def mount(app: FastAPI, database: Database, registry: Registry, opens: Opens) -> Pages:
     """After access is installed. Close `streams` of what is returned when the application ends."""
-    pages = Pages(database, registry, frozenset(ROUTERS))
+    pages = Pages(database, registry, opens, frozenset(ROUTERS))
     app.state.pages = pages
     app.state.ends = [pages.streams.end]
     app.add_route("/static/{name}", assets().serve, methods=["GET"])
