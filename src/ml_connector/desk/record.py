@@ -1,6 +1,7 @@
 """One record: what happened, why, and what next?"""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -81,12 +82,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Everything that a record's page shows. `day_of` groups steps by the store's days in the template."""
+    """Everything that a record's page shows. `others`: calls that its runs made for other records alone."""
 
     listed: Listed
     why: Why | None
     papers: Sequence[Paper]
     steps: Sequence[Step]
+    others: int
     more: bool
     excluded_by: str
     runs: int
@@ -109,14 +111,17 @@ async def read(database: Database, integration: int, flow: str, key: str, erp: s
         rows = await postings.of_records(sql, integration, flow, [key])
         asked = await wishes.of_records(sql, integration, flow, [key])
     page = await audit_queries.page(database, Question(integration, flow, key), limit=STEPS)
-    mine = sorted(rows.values(), key=lambda posting: (posting.name.reference, posting.name.generation))
+    mine = sorted(rows.values(), key=lambda posting: (posting.posted_at or posting.read_at, posting.name))
     shown = listed(row, erp)
+    names = {posting.name.written for posting in mine} | {posting.name.reference for posting in mine}
+    told = [each for each in page.rows if each.kind != "call" or _is_about(each, key, names)]
     newest = max(mine, key=lambda posting: posting.posted_at or posting.read_at, default=None)
     return Story(
         shown,
         why_of(shown, mine, erp),
         [paper_of(posting) for posting in mine if posting.state is not State.VOID],
-        [step_of(each, reveal=reveal) for each in page.rows],
+        [step_of(each, reveal=reveal) for each in told],
+        len(page.rows) - len(told),
         page.next is not None,
         asked.excluded.get(key, ""),
         len({each.correlation for each in page.rows if each.correlation and each.token}),
@@ -124,6 +129,14 @@ async def read(database: Database, integration: int, flow: str, key: str, erp: s
         newest.mapping_version if newest else None,
         newest.policy_version if newest else None,
         page.rows[0].correlation if page.rows else "",
+    )
+
+
+def _is_about(row: Row, key: str, names: Collection[str]) -> bool:
+    """A run works on many records at once: of its calls those count that name this one, in address or body."""
+    asked = f"{row.data.get('url', '')} {row.data.get('request_body') or ''}"
+    return re.search(rf"(?<![0-9A-Za-z]){re.escape(key)}(?![0-9A-Za-z])", asked) is not None or any(
+        name in asked for name in names
     )
 
 
