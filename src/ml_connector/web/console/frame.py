@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from ml_connector.desk import wording
+from ml_connector.desk.holds import Charts
 from ml_connector.desk.overview import system_title
 from ml_connector.domain.access import Right, lowest
 from ml_connector.engine.database import Database
@@ -27,6 +28,7 @@ from ml_connector.web.console import charts
 from ml_connector.web.console.assets import assets
 from ml_connector.web.console.live import Streams
 from ml_connector.web.console.show import FILTERS, STATES
+from ml_connector.web.doors import Opens
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -87,9 +89,11 @@ class Frame:
 class Pages:
     """Renders pages. One for the application, at `app.state.pages`. `available`: places that are built."""
 
-    def __init__(self, database: Database, registry: Registry, available: frozenset[str]) -> None:
+    def __init__(self, database: Database, registry: Registry, opens: Opens, available: frozenset[str]) -> None:
         self.database = database
         self.registry = registry
+        self.opens = opens
+        self.charts = Charts.none()
         self.available = available
         self.templates = environment()
         self.streams = Streams(database)

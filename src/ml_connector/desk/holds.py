@@ -1,0 +1,143 @@
+"""What must I decide? Held records by reason, with the money that waits, and the fix."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from ml_connector.config.entry import SETTERS
+from ml_connector.connectors.base import Connector, LedgerAccount, ReadsChart
+from ml_connector.desk import wording
+from ml_connector.desk.records import Listed, listed
+from ml_connector.engine.database import Database
+from ml_connector.engine.status import OpenPostings, open_postings
+from ml_connector.engine.views import counts, record_list
+from ml_connector.engine.views.counts import Hold
+from ml_connector.engine.views.record_list import Filter
+
+CHART_S = 900.0
+"""How long a chart of accounts that was read is shown before it is read again."""
+
+OPTIONS = 12
+FROM_THE_CHART = frozenset({"payment_method", "account", "revenue", "tax_account"})
+"""Kinds whose value is an account of the ERP's chart."""
+
+ENDS_BY_ITSELF = frozenset({"awaiting_capture", "status_held"})
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Held records that wait for the same thing. `name` is in the address."""
+
+    hold: Hold
+    title: str
+    todo: str
+    verb: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.hold.integration}:{self.hold.kind}:{self.hold.key}"
+
+    @property
+    def href(self) -> str:
+        return wording.hold_href(self.hold.integration, self.hold.kind, self.hold.key)
+
+    @property
+    def missing(self) -> tuple[str, str]:
+        """Kind and key of what the mapping lacks; empty for other holds."""
+        kind, _, key = self.hold.key.partition("|")
+        return (kind, key) if self.hold.kind == "unmapped" else ("", "")
+
+    @property
+    def can_be_chosen(self) -> bool:
+        """One value settles it."""
+        return self.missing[0] in SETTERS
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """All groups, those with most money first; what waits by itself; the chosen one with its records."""
+
+    groups: Sequence[Group]
+    open: Sequence[OpenPostings]
+    chosen: Group | None
+    records: Sequence[Listed]
+
+    @property
+    def count(self) -> int:
+        return sum(group.hold.count for group in self.groups)
+
+    @property
+    def sums(self) -> Mapping[str, Decimal]:
+        total: dict[str, Decimal] = {}
+        for group in self.groups:
+            for currency, value in group.hold.sums.items():
+                total[currency] = total.get(currency, Decimal(0)) + value
+        return total
+
+    @property
+    def oldest(self) -> datetime | None:
+        return min((group.hold.since for group in self.groups), default=None)
+
+
+async def read(database: Database, erps: Mapping[int, str], chosen: str) -> Holds:
+    """`erps`: integration -> what its ERP is called, of those that the page is about."""
+    async with database.connect() as sql:
+        found = [hold for hold in await counts.holds(sql, list(erps)) if ":" not in hold.flow]
+        groups = [_group(hold, erps[hold.integration]) for hold in found]
+        mine = next((group for group in groups if group.name == chosen), None)
+        if mine is None and not chosen and groups:
+            mine = groups[0]
+        rows: Sequence[Listed] = ()
+        if mine is not None:
+            hold = mine.hold
+            page = await record_list.page(sql, Filter((hold.integration,), hold.flow, "held", hold.kind, hold.key))
+            rows = [listed(row, erps[hold.integration]) for row in page.rows]
+    unknown = [each for each in await open_postings(database) if each.integration in erps]
+    return Holds(groups, unknown, mine, rows)
+
+
+def _group(hold: Hold, erp: str) -> Group:
+    return Group(
+        hold,
+        wording.title(hold.kind, hold.key, erp),
+        wording.todo(hold.kind, erp),
+        wording.verb(hold.kind, hold.key),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A value that can be chosen. `why_not`: in words, where it cannot."""
+
+    value: str
+    name: str
+    why_not: str = ""
+
+
+@dataclass(slots=True)
+class Charts:
+    """Charts of accounts as this process has read them, by connection."""
+
+    _read: dict[int, tuple[float, Sequence[LedgerAccount]]]
+
+    @classmethod
+    def none(cls) -> "Charts":
+        return cls({})
+
+    async def options(self, connection: int, connector: Connector, asked: str) -> tuple[list[Option], int, float]:
+        """Those that fit what was typed, how many there are at all, and how many seconds ago they were read. Raises
+        `ConnectorError`."""
+        known = self._read.get(connection)
+        if known is None or time.monotonic() - known[0] > CHART_S:
+            accounts = await connector.accounts() if isinstance(connector, ReadsChart) else ()
+            known = self._read[connection] = (time.monotonic(), accounts)
+        words = asked.casefold().split()
+        fitting = [
+            Option(each.number, each.name, "blocked" if each.blocked else "")
+            for each in known[1]
+            if all(word in f"{each.number} {each.name}".casefold() for word in words)
+        ]
+        ordered = sorted(fitting, key=lambda option: (bool(option.why_not), option.value))
+        return ordered[:OPTIONS], len(known[1]), time.monotonic() - known[0]

@@ -1,0 +1,102 @@
+"""Holds: what must I decide? Saving the fix releases exactly what waited for it."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from ml_connector.config.entry import NotSaved, save_entry
+from ml_connector.connectors.errors import ConnectorError
+from ml_connector.desk import actions, holds, wording
+from ml_connector.desk.holds import FROM_THE_CHART
+from ml_connector.domain.access import Person, Right
+from ml_connector.engine.actor import actor
+from ml_connector.web.access import requires
+from ml_connector.web.console.frame import Frame, pages_of
+
+router = APIRouter()
+LOOKS = Depends(requires(Right.look))
+DECIDES = Depends(requires(Right.decide))
+MAPS = Depends(requires(Right.map))
+
+
+@router.get("/holds")
+async def show(request: Request, person: Person = LOOKS) -> Response:
+    """The page, with the chosen group or the one with most money."""
+    return await _page(request, request.query_params.get("group", ""))
+
+
+async def _page(request: Request, chosen: str, status: int = 200, problem: str = "", typed: str = "") -> Response:
+    pages = pages_of(request)
+    frame = await pages.frame(request)
+    found = await holds.read(pages.database, _erps(frame), chosen)
+    return await pages.render(
+        request, "holds.html", status, here="holds", found=found, group=found.chosen, picked=bool(chosen),
+        erps=_erps(frame), charted=FROM_THE_CHART, problem=problem, typed=typed,
+        done=request.query_params.get("done", ""), by_itself=holds.ENDS_BY_ITSELF,
+    )  # fmt: skip
+
+
+@router.get("/holds/options")
+async def options(request: Request, group: str, typed: str = "", person: Person = LOOKS) -> Response:
+    """What can be chosen for a group, as the ERP has it: the list of a combobox."""
+    pages = pages_of(request)
+    frame = await pages.frame(request)
+    integration, _, _ = _parts(group, frame)
+    found: list[holds.Option] = []
+    total, seconds, why = 0, 0.0, ""
+    try:
+        erp = (await pages.registry.integration(integration)).erp
+        connection = await pages.registry.connection(erp)
+        found, total, seconds = await pages.charts.options(connection.id, await pages.opens(connection), typed)
+    except (ConnectorError, LookupError, ValueError) as error:
+        why = str(error)
+    return await pages.render(request, "options.html", options=found, total=total, seconds=seconds, why=why)
+
+
+@router.post("/holds/save")
+async def save(
+    request: Request,
+    group: Annotated[str, Form()],
+    value: Annotated[str, Form()] = "",
+    typed: Annotated[str, Form()] = "",
+    person: Person = MAPS,
+) -> Response:
+    """A new version of the mapping with that one value, and what waited for it goes."""
+    pages = pages_of(request)
+    frame = await pages.frame(request)
+    integration, _, key = _parts(group, frame)
+    given = value or typed.split(" ")[0]
+    try:
+        saved = await save_entry(pages.database, integration, key, given, author=actor.get())
+    except NotSaved as error:
+        return await _page(request, group, 422, str(error), typed)
+    flow = next(iter(saved.released), None)
+    things = wording.thing(flow.flow if flow else "orders", saved.count)
+    said = f"Saved as mapping version {saved.version}. {saved.count:,} {things} released; they are being booked."
+    return RedirectResponse("/holds?" + urlencode({"done": said}), 303)
+
+
+@router.post("/holds/release")
+async def release(request: Request, group: Annotated[str, Form()], person: Person = DECIDES) -> Response:
+    """The records of the group run again now, and are held again if the reason still stands."""
+    pages = pages_of(request)
+    integration, kind, key = _parts(group, await pages.frame(request))
+    released = await actions.release(pages.database, integration, kind, [key] if key else None)
+    count = sum(map(len, released.values()))
+    said = f"{count:,} released. What still has its reason is held again in a moment."
+    return RedirectResponse("/holds?" + urlencode({"done": said}), 303)
+
+
+def _erps(frame: Frame) -> dict[int, str]:
+    return {each.id: each.erp for each in frame.choices if each.id in frame.ids}
+
+
+def _parts(group: str, frame: Frame) -> tuple[int, str, str]:
+    """Integration, kind and key of a group's name; integration 0 for what is none of the page's."""
+    integration, _, rest = group.partition(":")
+    kind, _, key = rest.partition(":")
+    number = int(integration) if integration.isdecimal() else 0
+    return (number if number in _erps(frame) else 0), kind, key
