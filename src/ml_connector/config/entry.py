@@ -5,6 +5,7 @@ raise the epoch before they release (R5 of `docs/exactly-once.md`), and release 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -98,13 +99,15 @@ async def save_entry(database: Database, integration: int, hold_key: str, value:
     kind, _, key = hold_key.partition("|")
     setter = SETTERS.get(kind)
     if setter is None:
-        raise NotSaved(f"{kind.replace('_', ' ')} needs more than one value: write it into the configuration and apply it.")
+        raise NotSaved(
+            f"{kind.replace('_', ' ')} needs more than one value: write it into the configuration and apply it."
+        )
     if not value.strip():
         raise NotSaved("Choose a value first.")
     async with database.transaction() as connection:
         await registry.lock(connection)
         row = (await connection.execute(_LOCKED, {"integration": integration})).one()
-        content: Content = {name: _copied(part) for name, part in (row.content or {}).items()}
+        content: Content = deepcopy(row.content or {})
         setter(content, key, value.strip())
         try:
             mapping = mapping_from(content)
@@ -140,9 +143,3 @@ async def _release(
         ],
     )
     return released
-
-
-def _copied(part: Any) -> Any:
-    if isinstance(part, dict):
-        return {name: _copied(value) for name, value in part.items()}  # pyright: ignore[reportUnknownVariableType]
-    return list(part) if isinstance(part, list) else part  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]

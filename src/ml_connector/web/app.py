@@ -67,7 +67,7 @@ def build(parts: Parts) -> FastAPI:
         exception_handlers={HTTPException: _refused, Exception: _failed},
     )
     install(app, Access(parts.database, parts.vault, environment(), parts.settings))
-    pages = mount(app, parts.database, parts.registry)
+    pages = mount(app, parts.database, parts.registry, parts.opens)
     api.mount(app, parts.database, parts.registry)
     hooks = Hooks(Doors(parts.registry, parts.opens), intake, Refusals(parts.audit, parts.metrics), parts.metrics)
     health = Health(parts)
