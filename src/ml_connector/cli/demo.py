@@ -27,7 +27,11 @@ from ruamel.yaml import YAML
 
 from ml_connector.cli.demo_books import get, orders_of, post
 from ml_connector.cli.demo_erps import ERPS, DemoErp
+<<<<<<< HEAD
 from ml_connector.cli.demo_shipments import ShipmentTie, ship_some, tie_shipments
+=======
+from ml_connector.cli.demo_live import go_on
+>>>>>>> 48d2f02 (End the demo with the console open: orders arriving, one hold to fix, one difference to find)
 from ml_connector.cli.exits import CliError, Exit
 from ml_connector.cli.opened import DATA, data_directory
 from ml_connector.cli.output import JsonOption, Output, to_json
@@ -71,6 +75,7 @@ class Demo:
     tables: Tables
     environment: Mapping[str, str]
     out: Output
+    console: str
 
     async def compare(self) -> TieOut:
         """Both sides as they are now, read over HTTP; what is held, and why, as the product says it."""
@@ -193,8 +198,13 @@ async def play(out: Output, kind: DemoErp, *, once: bool, orders: int, seed: int
         _show_documents(out, await demo.documents(), Names(demo.policy.reference_tag))
         _show(out, result, stock, shipped, seconds)
         if not once:
+<<<<<<< HEAD
             await _stay(demo)
         return Exit.FINE if _is_clean(result, stock, shipped) else Exit.FOUND
+=======
+            await go_on(demo)
+        return Exit.FINE if result.clean and (stock is None or not stock.wrong) else Exit.FOUND
+>>>>>>> 48d2f02 (End the demo with the console open: orders arriving, one hold to fix, one difference to find)
 
 
 # ------------------------------------------------------------------ set-up
@@ -225,7 +235,7 @@ async def _set_up(stack: AsyncExitStack, out: Output, kind: DemoErp) -> Demo:
     }
     integration = content["integrations"]["us-store"]
     policy, tables = policy_from(integration["policy"]), mapping_from(integration["mapping"])
-    demo = Demo(home, store, erp, kind, policy, tables, environment, out)
+    demo = Demo(home, store, erp, kind, policy, tables, environment, out, f"http://127.0.0.1:{port}")
     await post(f"{erp.control_url}/seed", kind.seed(integration["mapping"]))
     if kind.stock is not None:
         skus = await kind.stock.available(erp.control_url, tables.warehouses)
@@ -334,14 +344,6 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-async def _stay(demo: Demo) -> None:
-    demo.out.say(f"\nBoth systems and the worker go on. Logs: {demo.home}/*.log. Ctrl-C ends it.")
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
 
 
 # ------------------------------------------------------------------ what it says

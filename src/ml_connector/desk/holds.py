@@ -85,6 +85,7 @@ async def read(database: Database, erps: Mapping[int, str], chosen: str) -> Hold
     """`erps`: integration -> what its ERP is called, of those that the page is about."""
     async with database.connect() as sql:
         found = [hold for hold in await counts.holds(sql, list(erps)) if ":" not in hold.flow]
+        found.sort(key=lambda hold: hold.kind in ENDS_BY_ITSELF)  # first what a person must decide, by money
         groups = [_group(hold, erps[hold.integration]) for hold in found]
         mine = next((group for group in groups if group.name == chosen), None)
         if mine is None and not chosen and groups:
