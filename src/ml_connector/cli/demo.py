@@ -27,11 +27,8 @@ from ruamel.yaml import YAML
 
 from ml_connector.cli.demo_books import get, orders_of, post
 from ml_connector.cli.demo_erps import ERPS, DemoErp
-<<<<<<< HEAD
 from ml_connector.cli.demo_shipments import ShipmentTie, ship_some, tie_shipments
-=======
 from ml_connector.cli.demo_live import go_on
->>>>>>> 48d2f02 (End the demo with the console open: orders arriving, one hold to fix, one difference to find)
 from ml_connector.cli.exits import CliError, Exit
 from ml_connector.cli.opened import DATA, data_directory
 from ml_connector.cli.output import JsonOption, Output, to_json
@@ -198,13 +195,8 @@ async def play(out: Output, kind: DemoErp, *, once: bool, orders: int, seed: int
         _show_documents(out, await demo.documents(), Names(demo.policy.reference_tag))
         _show(out, result, stock, shipped, seconds)
         if not once:
-<<<<<<< HEAD
-            await _stay(demo)
-        return Exit.FINE if _is_clean(result, stock, shipped) else Exit.FOUND
-=======
             await go_on(demo)
-        return Exit.FINE if result.clean and (stock is None or not stock.wrong) else Exit.FOUND
->>>>>>> 48d2f02 (End the demo with the console open: orders arriving, one hold to fix, one difference to find)
+        return Exit.FINE if _is_clean(result, stock, shipped) else Exit.FOUND
 
 
 # ------------------------------------------------------------------ set-up
