@@ -51,7 +51,7 @@ async def test_without_the_database_the_process_is_up_and_not_ready(database_url
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/", 404),
+        ("GET", "/nothing-here", 404),
         ("GET", "/docs", 404),
         ("GET", "/openapi.json", 404),
         ("GET", "/hooks/web-store", 405),
