@@ -27,8 +27,8 @@ from ruamel.yaml import YAML
 
 from ml_connector.cli.demo_books import get, orders_of, post
 from ml_connector.cli.demo_erps import ERPS, DemoErp
-from ml_connector.cli.demo_shipments import ShipmentTie, ship_some, tie_shipments
 from ml_connector.cli.demo_live import go_on
+from ml_connector.cli.demo_shipments import ShipmentTie, ship_some, tie_shipments
 from ml_connector.cli.exits import CliError, Exit
 from ml_connector.cli.opened import DATA, data_directory
 from ml_connector.cli.output import JsonOption, Output, to_json
