@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from yarl import URL
 
 from ml_connector.domain.access import Role
 from ml_connector.engine.audit import append, entry
@@ -15,6 +16,7 @@ from tests.web.orders import ABOUT, name_of, orders
 from tests.web.serving import Served, serving
 from tests.web.visitors import token, user
 
+BODY = '{"first_name": "Moreau"}'
 WHY = "test order of the shop"
 
 
@@ -52,7 +54,7 @@ class Program:
         data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
         if data is not None:
             headers["Content-Type"] = "application/json"
-        url = f"{self.served.url}/api/v1{path}"
+        url = URL(f"{self.served.url}/api/v1{path}", encoded=True)
         async with self.served.client.request(method, url, params=query, data=data, headers=headers) as answer:
             told = await answer.read()
             return Told(answer.status, answer.content_type, json.loads(told) if told else None, answer.headers)
@@ -125,6 +127,30 @@ async def test_holds_and_overview_tell_the_money_that_waits(served: Served) -> N
     assert next(each["held"] for each in row["flows"] if each["flow"] == "orders") == 3
 
 
+async def test_a_record_tells_its_story(served: Served) -> None:
+    await orders(served, "held", "10/2 é")
+    await orders(served, "synced", "3", booked=True)
+    data = {"method": "POST", "url": "https://erp.example/orders/3", "status": 201, "request_body": BODY}
+    async with served.database.transaction() as sql:
+        await append(sql, [entry("call", integration=1, flow="orders", key="3", refs=["S1-O3"], data=data)])
+    ann, oscar = await program(served, Role.viewer), await program(served, Role.operator)
+    held = await ann.get(f"/records/{ann.eu}/orders/10%2F2%20%C3%A9")
+    assert held["record"]["key"] == "10/2 é"
+    assert "Later&Co" in held["why"]["title"]
+    assert held["why"]["answered"] == "no account"
+    path = f"/records/{ann.eu}/orders/3"
+    booked = await ann.get(path)
+    assert [each["number"] for each in booked["documents"]] == ["01003"]
+    assert [each["call"]["status"] for each in booked["steps"]] == ["201"]
+    assert "Moreau" not in json.dumps(booked["steps"])
+    assert (await ann.ask("GET", path, reveal="true")).problem["status"] == 403
+    assert "Moreau" in json.dumps((await oscar.get(path, reveal="true"))["steps"])
+    looks = (await page(served.database, Question(kinds=("personal",)))).rows
+    assert [(row.who, row.key) for row in looks] == [("token:operator-ci", "3")]
+    for unknown in (f"/records/{ann.eu}/orders/9", "/records/no-such/orders/3"):
+        assert (await ann.ask("GET", unknown)).problem["status"] == 404
+
+
 async def test_what_is_configured_is_told_without_secrets(served: Served) -> None:
     ann = await program(served, Role.viewer)
     told = {path: await ann.get(path) for path in ("/integrations", "/connections", "/me", "/openapi.json")}
@@ -137,7 +163,7 @@ async def test_what_is_configured_is_told_without_secrets(served: Served) -> Non
 
 
 async def test_the_audit_hides_what_was_sent_from_who_may_not_see_it_and_keeps_who_looked(served: Served) -> None:
-    data = {"method": "POST", "url": "https://erp.example/journal", "status": 201, "request_body": '{"n": "Moreau"}'}
+    data = {"method": "POST", "url": "https://erp.example/journal", "status": 201, "request_body": BODY}
     async with served.database.transaction() as sql:
         for number in range(5):
             row = entry("call", integration=1, flow="orders", key="7", refs=[f"S1-O{number}"], data=data)
@@ -202,11 +228,28 @@ async def test_release_ends_the_holds_that_are_named(served: Served) -> None:
     assert everything["keys"] == ["3"]
 
 
+async def test_an_entry_of_the_mapping_releases_what_waited_for_it(served: Served) -> None:
+    await orders(served, "held", "1", "2")
+    await orders(served, "held", "3", about="payment_method|Other")
+    cleo = await program(served, Role.clerk)
+    (before,) = [each["mapping_version"] for each in (await cleo.get("/integrations"))["integrations"]]
+    told = (await cleo.act("/holds/entry", key=ABOUT, value="11001000")).body
+    assert told == {"version": before + 1, "count": 2, "released": [{"flow": "orders", "keys": ["1", "2"]}]}
+    (hold,) = (await cleo.get("/holds"))["holds"]
+    assert (hold["key"], hold["settled_by_entry"]) == ("payment_method|Other", True)
+    wrong = (await cleo.act("/holds/entry", key="no-such|x", value="1")).problem
+    assert wrong["status"] == 422
+    assert [each["field"] for each in wrong["errors"]] == ["value"]
+    (saved,) = await served.rows("SELECT saved_by FROM mappings ORDER BY version DESC LIMIT 1")
+    assert saved.saved_by == "token:clerk-ci"
+
+
 ACTIONS = {
     "/records/replay": {"keys": ["1"]},
     "/records/exclude": {"keys": ["1"], "why": WHY},
     "/records/include": {"keys": ["1"]},
     "/holds/release": {"kind": "unmapped"},
+    "/holds/entry": {"key": ABOUT, "value": "11001000"},
 }
 
 

@@ -1,5 +1,6 @@
 """`/holds`: what must I decide? Held records by reason, and what ends a hold."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -7,10 +8,14 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 
+from ml_connector.config.entry import SETTERS, NotSaved, save_entry
 from ml_connector.desk import actions, wording
+from ml_connector.engine.actor import actor
+from ml_connector.engine.records import Lane
 from ml_connector.engine.views import counts
 from ml_connector.engine.views.counts import Hold
-from ml_connector.web.api.parts import Decides, Looks, Scope, api_of
+from ml_connector.web.api.parts import Decides, Looks, Maps, Scope, api_of
+from ml_connector.web.api.problems import wrong_field
 from ml_connector.web.api.shapes import KEYS_AT_ONCE, Amount, Name, Typed, amounts
 
 router = APIRouter(prefix="/holds", tags=["holds"])
@@ -31,6 +36,7 @@ class HoldShown(BaseModel):
     since: datetime = Field(description="When the first of them was heard of.")
     first: str = Field(description="Key of the record that has waited longest.", examples=["1042"])
     message: str = Field(description="What that record was told.")
+    settled_by_entry: bool = Field(description="One value settles it: `POST /holds/entry` with this `key`.")
 
 
 class HoldsShown(BaseModel):
@@ -63,6 +69,20 @@ class Released(BaseModel):
     released: list[LaneReleased]
 
 
+class Entry(BaseModel):
+    """One entry of the mapping."""
+
+    integration: Name = Field(examples=["eu"])
+    key: HoldKey = Field(description="The hold's key: what is missing.")
+    value: Name = Field(description="An account, item or customer, as the ERP calls it.", examples=["11001000"])
+
+
+class Saved(Released):
+    """The mapping's new version, and what runs again with it."""
+
+    version: int = Field(examples=[7])
+
+
 @router.get("", operation_id="holds")
 async def find(request: Request, person: Looks, integration: Typed = "") -> HoldsShown:
     """What must be decided, by reason and money."""
@@ -79,10 +99,23 @@ async def release(request: Request, body: Release, person: Decides) -> Released:
     api = api_of(request)
     one = await api.one(body.integration)
     released = await actions.release(api.database, one.id, body.kind, body.keys)
-    return Released(
-        count=sum(map(len, released.values())),
-        released=[LaneReleased(flow=lane.flow, keys=sorted(keys)) for lane, keys in released.items()],
-    )
+    return Released(count=sum(map(len, released.values())), released=_lanes(released))
+
+
+@router.post("/entry", operation_id="entry")
+async def entry(request: Request, body: Entry, person: Maps) -> Saved:
+    """A new version of the mapping with that one value; exactly what waited for it runs again."""
+    api = api_of(request)
+    one = await api.one(body.integration)
+    try:
+        saved = await save_entry(api.database, one.id, body.key, body.value, author=actor.get())
+    except NotSaved as error:
+        raise wrong_field("value", str(error)) from error
+    return Saved(version=saved.version, count=saved.count, released=_lanes(saved.released))
+
+
+def _lanes(released: Mapping[Lane, Sequence[str]]) -> list[LaneReleased]:
+    return [LaneReleased(flow=lane.flow, keys=sorted(keys)) for lane, keys in released.items()]
 
 
 def _shown(hold: Hold, scope: Scope) -> HoldShown:
@@ -99,4 +132,5 @@ def _shown(hold: Hold, scope: Scope) -> HoldShown:
         since=hold.since,
         first=hold.first,
         message=hold.message,
+        settled_by_entry=hold.kind == "unmapped" and hold.key.partition("|")[0] in SETTERS,
     )

@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from ml_connector.engine.database import Database
 from ml_connector.engine.registry import Registry
-from ml_connector.web.api import audit, configured, holds, overview, records
+from ml_connector.web.api import audit, configured, holds, overview, record, records
 from ml_connector.web.api.parts import Api, Looks
 from ml_connector.web.api.problems import Problem, Refusal, invalid, refused
 
@@ -37,7 +37,7 @@ async def description(person: Looks) -> dict[str, Any]:
     return _described()
 
 
-for _each in (overview, records, holds, audit, configured):
+for _each in (overview, records, record, holds, audit, configured):
     router.include_router(_each.router)
 
 
