@@ -40,7 +40,14 @@ assets: .venv/.assets
 demo: .venv/.assets
 	@$(BIN)/ml-connector demo $(if $(ONCE),--once) $(if $(JSON),--json) $(if $(TAMPER),--tamper) $(if $(ERP),--erp $(ERP))
 
-test: .venv/.dev
+# The browser tests need a Chromium: it comes by the system's package manager where that may be asked, or is missed aloud.
+.venv/.browser: .venv/.dev
+	@command -v chromium chromium-browser google-chrome >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && echo 'Fetching Chromium for the browser tests, once ...' >&2 && { apt-get install -yq chromium || { apt-get update -q && apt-get install -yq chromium; }; } >/dev/null 2>&1; } \
+	  || echo 'THE BROWSER TESTS ARE LEFT OUT: no Chromium here; install it, e.g. apt-get install chromium.' >&2
+	@touch $@
+
+test: .venv/.dev .venv/.browser
 	@$(BIN)/python -m pytest $(if $(filter-out 0,$(JOBS)),-n $(JOBS) --dist loadfile --no-loadscope-reorder) $(ARGS)
 
 check: .venv/.dev
@@ -68,6 +75,7 @@ requirements: .venv/.dev
 	@$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --no-header requirements/runtime.in requirements/build.in -o requirements/runtime.txt
 	@$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --no-header requirements/dev.in -o requirements/dev.txt
 	@$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --no-header requirements/fuzz.in -o requirements/fuzz.txt
+	@$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --no-header -c requirements/dev.txt requirements/node.in -o requirements/node.txt
 
 clean:
 	rm -rf .venv build dist *.egg-info src/*.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache .fuzz

@@ -12,11 +12,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BROWSER = ROOT / "browser"
 STATIC = ROOT / "src/ml_connector/web/static"
+ATTEMPTS = 3
 FOR_TESTS = ROOT / "tests/browser/vendor"
 
 # htmx and its extension are one file: as two deferred ones htmx may start before the extension has registered, and
@@ -60,7 +62,7 @@ def build(*, for_tests: bool = False) -> None:
     with tempfile.TemporaryDirectory(prefix="mlc-assets-") as scratch:
         for name in ("package.json", "package-lock.json", ".npmrc"):
             shutil.copy(BROWSER / name, scratch)
-        subprocess.run([*npm_command(), "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=scratch, check=True)  # noqa: S603
+        _install(scratch)
         modules = Path(scratch) / "node_modules"
         made = Path(scratch) / "static"
         made.mkdir()
@@ -72,6 +74,18 @@ def build(*, for_tests: bool = False) -> None:
         if for_tests:
             FOR_TESTS.mkdir(parents=True, exist_ok=True)
             shutil.copy(modules / "axe-core/axe.min.js", FOR_TESTS / "axe.min.js")
+
+
+def _install(folder: str) -> None:
+    """`npm ci` in `folder`; a registry that does not answer is asked again."""
+    command = [*npm_command(), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    for attempt in range(1, ATTEMPTS + 1):
+        done = subprocess.run(command, cwd=folder, check=False)  # noqa: S603
+        if done.returncode == 0:
+            return
+        if attempt < ATTEMPTS:
+            time.sleep(5 * attempt)
+    raise SystemExit(f"npm could not fetch the browser assets, {ATTEMPTS} times: what it said is above.")
 
 
 def _write(modules: Path, made: Path) -> None:
