@@ -40,9 +40,21 @@ def padded(number: str, length: int = 10) -> str:
     return number.zfill(length) if number.isdigit() else number.upper()
 
 
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
 def message_id(reference: str, now: datetime) -> str:
-    """At most 35 characters, unlike in every attempt: `S1-O10250-20260131100000`."""
-    return f"{reference}-{now.astimezone(UTC):%Y%m%d%H%M%S}"
+    """At most 35 characters, unlike in every attempt: the reference and the millisecond in base 36, as in
+    `S1-O10250-ml2q9k0w`.
+
+    Two attempts may fall into one second: what was refused is mended and released at once. SAP takes an ID that it has
+    seen for the same message.
+    """
+    number, written = int(now.timestamp() * 1000), ""
+    while number:
+        number, digit = divmod(number, len(_DIGITS))
+        written = _DIGITS[digit] + written
+    return f"{reference}-{written}"
 
 
 def request_body(outgoing: Sequence[Outgoing], settings: S4Settings, now: datetime) -> bytes:
