@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ml_connector.engine import labels
@@ -152,6 +152,16 @@ SELECT {_COLUMNS}, (SELECT count(*) FROM found) AS candidates
  WHERE {_CONDITIONS} ORDER BY r.heard_at DESC, r.flow DESC, r.key DESC LIMIT :limit
 """)  # noqa: S608 - our own columns
 
+# What has an open document is few: from there, not through the list of all.
+_UNCERTAIN = text(f"""
+WITH found AS MATERIALIZED (
+  SELECT DISTINCT integration, flow, record_key AS key FROM postings
+   WHERE integration = ANY(CAST(:integrations AS int[])) AND state IN ('sending', 'uncertain'))
+SELECT {_COLUMNS}
+  FROM found JOIN records r USING (integration, flow, key) LEFT JOIN labels l USING (integration, flow, key)
+ WHERE {_CONDITIONS} ORDER BY r.heard_at DESC, r.flow DESC, r.key DESC LIMIT :limit
+""")  # noqa: S608 - our own columns
+
 _ONE = text(f"""
 SELECT {_COLUMNS} FROM records r LEFT JOIN labels l USING (integration, flow, key)
  WHERE r.integration = :integration AND r.flow = :flow AND r.key = :key
@@ -165,18 +175,21 @@ SELECT p.integration, p.flow, p.record_key AS key, p.reference, p.kind, p.state,
  WHERE p.state <> 'void' ORDER BY p.planned_at, p.reference, p.generation
 """)
 
-_COUNT = text("""
-SELECT s.status, (SELECT count(*) FROM (
-         SELECT 1 FROM records r WHERE r.integration = ANY(CAST(:integrations AS int[])) AND r.status = s.status
+# The status is written out in each part: the partial index on what is not done is used for a constant alone.
+_COUNTED = """
+SELECT '{status}' AS status, (SELECT count(*) FROM (
+         SELECT 1 FROM records r WHERE r.integration = ANY(CAST(:integrations AS int[])) AND r.status = '{status}'
             AND r.flow NOT LIKE '%:%' AND (:flow = '' OR r.flow = :flow)
             AND (CAST(:since AS timestamptz) IS NULL OR r.heard_at >= :since) LIMIT :enough) c) AS n
-  FROM unnest(ARRAY['running', 'waiting', 'held', 'dead', 'excluded', 'synced']) AS s(status)
-UNION ALL
-SELECT 'uncertain', count(*) FROM (
+"""
+_PARTS = (_COUNTED.format(status=status) for status in STATUSES if status != "uncertain")
+_COUNT_OPEN = """
+SELECT 'uncertain' AS status, count(*) AS n FROM (
   SELECT DISTINCT integration, flow, record_key FROM postings
    WHERE integration = ANY(CAST(:integrations AS int[])) AND state IN ('sending', 'uncertain')
      AND (:flow = '' OR flow = :flow) LIMIT :enough) u
-""")
+"""
+_COUNT = text("UNION ALL".join((*_PARTS, _COUNT_OPEN)))
 
 _COUNT_FOUND = text(f"""{_FOUND}
 SELECT r.status, count(*) AS n FROM found JOIN records r USING (integration, flow, key)
@@ -190,8 +203,7 @@ FLOWS = ("orders", "customers", "stock", "shipments", "products", "prices", "inv
 async def page(connection: AsyncConnection, filter: Filter, *, after: str = "", limit: int = PAGE) -> Page:
     """One page. `after`: the cursor of the page before. Raises `ValueError` for a cursor that is none."""
     parameters = {**_parameters(filter), **_cursor(after), "limit": limit + 1}
-    statement = _SEARCH if filter.asked else _BROWSE
-    found = (await connection.execute(statement, parameters)).mappings().all()
+    found = (await connection.execute(_statement(filter), parameters)).mappings().all()
     capped = bool(filter.asked and found and found[0]["candidates"] >= ENOUGH)
     shown = found[:limit]
     documents = await _documents(connection, shown)
@@ -225,8 +237,14 @@ async def count(connection: AsyncConnection, filter: Filter) -> Counts:
 async def keys(connection: AsyncConnection, filter: Filter, *, limit: int = ENOUGH) -> list[tuple[int, str, str]]:
     """All that match, as (integration, flow, key), for what is done to a whole query."""
     parameters = {**_parameters(filter), **_cursor(""), "limit": limit}
-    rows = await connection.execute(_SEARCH if filter.asked else _BROWSE, parameters)
+    rows = await connection.execute(_statement(filter), parameters)
     return [(row.integration, row.flow, row.key) for row in rows]
+
+
+def _statement(filter: Filter) -> TextClause:
+    if filter.asked:
+        return _SEARCH
+    return _UNCERTAIN if filter.status == "uncertain" else _BROWSE
 
 
 def _parameters(filter: Filter) -> dict[str, Any]:
