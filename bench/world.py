@@ -195,8 +195,8 @@ def _configuration(store: Announced, erp: Announced, kind: DemoErp) -> Any:
     }
     integration["reconcile"] = {"enabled": False}  # whatever the hour is
     integration["policy"]["posting.cut_over"] = "2020-01-01"
-    # An ERP that computes tax itself rounds some order of many lines further off than a book-keeper would let pass; here
-    # every order has to be posted.
+    # An ERP that computes tax itself rounds some order of many lines further off than a book-keeper would let pass;
+    # here every order has to be posted.
     integration["policy"]["rounding.tolerance_minor"] = 50
     return content
 
