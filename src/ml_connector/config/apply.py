@@ -34,15 +34,12 @@ from ml_connector.engine import audit, crash, records, registry
 from ml_connector.engine.database import Database
 from ml_connector.engine.records import Lane
 from ml_connector.engine.sessions import forget_sessions
+from ml_connector.engine.status import held_keys
 from ml_connector.engine.tokens import forget_tokens
 from ml_connector.engine.vault import Vault
 
 _LOCK_INTEGRATIONS = text("SELECT integration FROM integrations ORDER BY integration FOR UPDATE")
 _LOCK_CONNECTIONS = text("SELECT connection FROM connections ORDER BY connection FOR UPDATE")
-_HELD_KEYS = text("""
-SELECT DISTINCT hold_key FROM records
- WHERE integration = :integration AND hold_kind = 'unmapped' AND hold_key IS NOT NULL
-""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +231,7 @@ class _Writer:
         """Exactly the records whose missing keys now exist, and those whose reason the changes are about."""
         if name in self._mapping_versions:
             mapping = mapping_from(entry["mapping"])
-            held = (await self._connection.execute(_HELD_KEYS, {"integration": id})).scalars()
+            held = await held_keys(self._connection, id, "unmapped")
             mapped = [key for key in held if is_mapped(mapping, key)]
             await self._end(id, "unmapped", mapped)
         kinds = kinds_ended_by_integration(own)

@@ -18,16 +18,13 @@ from ml_connector.config.mapping import MappingError, mapping_from
 from ml_connector.engine import audit, crash, records, registry
 from ml_connector.engine.database import Database
 from ml_connector.engine.records import Lane
+from ml_connector.engine.status import held_keys
 
 _LOCKED = text("""
 SELECT m.version, m.content FROM integrations g
   LEFT JOIN LATERAL (SELECT version, content FROM mappings WHERE integration = g.integration
                       ORDER BY version DESC LIMIT 1) m ON true
  WHERE g.integration = :integration FOR UPDATE OF g
-""")
-_HELD_KEYS = text("""
-SELECT DISTINCT hold_key FROM records
- WHERE integration = :integration AND hold_kind = 'unmapped' AND hold_key IS NOT NULL
 """)
 
 Content = dict[str, Any]
@@ -130,7 +127,7 @@ async def save_entry(database: Database, integration: int, hold_key: str, value:
 async def _release(
     connection: AsyncConnection, integration: int, mapping: Any, author: str
 ) -> Mapping[Lane, Sequence[str]]:
-    held = (await connection.execute(_HELD_KEYS, {"integration": integration})).scalars()
+    held = await held_keys(connection, integration, "unmapped")
     keys = [key for key in held if is_mapped(mapping, key)]
     released = await records.release(connection, integration, "unmapped", keys)
     told = {"kind": "unmapped", "by": author}

@@ -1,6 +1,5 @@
 """Who did what to what: the audit as it is searched on a page, each row in a sentence, and whether its chain holds."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -9,6 +8,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from ml_connector.desk import wording
+from ml_connector.desk.payloads import HIDDEN, laid_out
 from ml_connector.engine import audit_queries
 from ml_connector.engine.actor import NOBODY, WORKER
 from ml_connector.engine.audit import KINDS, append, entry
@@ -21,7 +21,6 @@ PAGE = 50
 BODIES: Final = ("request_body", "response_body", "start")
 """Facts that hold what was sent and answered (`start`: of an entry that was too long)."""
 
-HIDDEN: Final = "hidden, personal data"
 _WORDS_AT_MOST = 160
 _SENTENCES: Final[Mapping[str, str]] = {
     "access": "action", "alert": "title", "excluded": "reason", "held": "error", "heard": "reason", "retry": "error",
@@ -107,7 +106,7 @@ async def one(database: Database, integration: int, id: int) -> Line | None:
 def bodies(row: Row, *, reveal: bool) -> Mapping[str, str]:
     """What was sent and answered, laid out; hidden where it is not to be revealed."""
     return {
-        name: _laid_out(str(row.data[name])) if reveal else HIDDEN for name in BODIES if row.data.get(name)
+        name: laid_out(str(row.data[name])) if reveal else HIDDEN for name in BODIES if row.data.get(name)
     }  # fmt: skip
 
 
@@ -152,16 +151,9 @@ def _line(row: Row) -> Line:
         sentence(row),
         wording.called(row.flow or "", row.key or "") if has_record else (row.flow or "").removeprefix("system:"),
         wording.record_href(row.integration, row.flow or "", row.key or "") if has_record else "",
-        _laid_out(dump_json(facts)) if facts else "",
+        laid_out(dump_json(facts)) if facts else "",
         len(facts) < len(row.data),
     )
-
-
-def _laid_out(body: str) -> str:
-    try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    except ValueError:
-        return body
 
 
 def _short(words: str) -> str:

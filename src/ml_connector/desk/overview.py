@@ -22,8 +22,6 @@ from ml_connector.reconcile.results import TieOutResult, last_results
 HOURS = 24
 POINTS = 36
 NEEDS = 5
-BUDGET_S: Mapping[str, float] = {"orders": 120.0, "customers": 120.0, "shipments": 600.0}
-OTHER_BUDGET_S = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +180,7 @@ async def _row(
             FlowRow(
                 flow,
                 standing.get((integration.id, flow), Standing()),
-                budget_of(integration, flow),
+                float(integration.latency_budget_s(flow)),
                 today[flow].done if flow in today else 0,
                 hours.get(flow, [0] * HOURS),
                 lags.get(flow, pulse.Line((None,) * POINTS)),
@@ -211,12 +209,6 @@ def system_title(system: str) -> str:
         return system
 
 
-def budget_of(integration: Integration, flow: str) -> float:
-    """Seconds that the oldest waiting change of a flow may have waited: as configured, or the default of the flow."""
-    given = getattr(integration.flow(flow), "latency_budget_s", None)
-    return float(given) if given else BUDGET_S.get(flow, OTHER_BUDGET_S)
-
-
 async def _figures(
     sql: AsyncConnection,
     rows: Sequence[IntegrationRow],
@@ -239,7 +231,7 @@ async def _figures(
         posted,
         busiest.median_s if busiest else None,
         busiest.p95_s if busiest else None,
-        min((budget_of(row.integration, "orders") for row in rows), default=BUDGET_S["orders"]),
+        min((float(row.integration.latency_budget_s("orders")) for row in rows), default=0.0),
         sum(each.waiting for (_, flow), each in standing.items() if ":" not in flow),
         max((each.lag_s for (_, flow), each in standing.items() if ":" not in flow), default=0.0),
         sum(each.count for each in mine),

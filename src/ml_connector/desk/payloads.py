@@ -8,8 +8,6 @@ import json
 import re
 
 HIDDEN = "hidden, personal data"
-FOLDS_ABOVE = 40
-"""Lines; a longer body is shown in part and offered whole."""
 
 _NAMES = (
     # the store

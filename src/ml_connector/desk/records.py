@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from ml_connector.desk import wording
 from ml_connector.engine.database import Database
@@ -88,12 +87,3 @@ def excluded(message: str) -> str:
     """`by_person: test order of the shop` in words."""
     code, _, words = message.partition(": ")
     return f"Left out: {words or code}"
-
-
-def sums_of(rows: Sequence[Listed]) -> Mapping[str, Decimal]:
-    """Totals of a selection by currency."""
-    found: dict[str, Decimal] = {}
-    for each in rows:
-        if each.row.total is not None and each.row.currency:
-            found[each.row.currency] = found.get(each.row.currency, Decimal(0)) + each.row.total
-    return found

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ml_connector.engine.database import Database
 
@@ -108,6 +109,12 @@ SELECT key FROM records WHERE integration = :integration AND flow = :flow AND st
 HELD_KEYS = text("""
 SELECT DISTINCT hold_key FROM records WHERE integration = :integration AND hold_kind = :kind AND hold_key IS NOT NULL
 """)
+
+
+async def held_keys(connection: AsyncConnection, integration: int, kind: str) -> list[str]:
+    """What records of an integration are held for, of one kind."""
+    parameters = {"integration": integration, "kind": kind}
+    return list((await connection.execute(HELD_KEYS, parameters)).scalars())
 
 
 async def depths(database: Database) -> list[Depth]:

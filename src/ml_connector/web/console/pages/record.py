@@ -6,10 +6,8 @@ from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from ml_connector.desk import actions, record, wording
+from ml_connector.desk import actions, audit, record, wording
 from ml_connector.domain.access import Person, Right
-from ml_connector.engine.actor import actor
-from ml_connector.engine.audit import append, entry
 from ml_connector.web.access import requires
 from ml_connector.web.console.frame import pages_of
 
@@ -31,9 +29,7 @@ async def show(request: Request, integration: int, flow: str, key: str, person: 
     if story is None or choice is None:
         return await pages.render(request, "no_record.html", 404, here="records", called=wording.called(flow, key))
     if reveal:
-        async with pages.database.transaction() as sql:
-            told = {"by": actor.get()}
-            await append(sql, [entry("personal", integration=integration, flow=flow, key=key, data=told)])
+        await audit.note_look(pages.database, integration, {"where": "record", "record": f"{flow}:{key}"})
     return await pages.render(
         request, "record.html", here="records", story=story, row=story.listed.row, choice=choice, reveal=reveal,
         done=request.query_params.get("done", ""),
