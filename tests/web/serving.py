@@ -93,8 +93,8 @@ async def serving(database_url: str, change: Any = None, settings: Settings = PL
     await apply(database, vault, loaded(change), ENVIRONMENT, author="test")
     registry = Registry(database)
     shared = Shared(database, vault, metrics=Metrics())
-    runtime = Runtime(database, registry, vault, shared.audit, shared.services_for)
-    app = build(Parts(database, registry, shared.audit, shared.metrics, runtime.connector, vault, settings))
+    runtime = Runtime(database, registry, vault, shared.audit, shared.services_for, shared.metrics)
+    app = build(Parts(runtime, settings))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])

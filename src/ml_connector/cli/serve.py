@@ -53,11 +53,7 @@ def command(
 
 
 async def _serve(engine: Working, listen: Listen, settings: Settings, *, with_worker: bool) -> None:
-    parts = Parts(
-        engine.home.database, engine.home.registry, engine.shared.audit, engine.shared.metrics,
-        engine.runtime.connector, engine.home.vault, settings,
-    )  # fmt: skip
-    app = build(parts)
+    app = build(Parts(engine.runtime, settings))
     if not with_worker:
         await _until_stopped(app, listen)
         return

@@ -15,18 +15,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ml_connector.engine.audit import Audit
-from ml_connector.engine.database import Database
-from ml_connector.engine.metrics import CONTENT_TYPE, Metrics
+from ml_connector.engine.metrics import CONTENT_TYPE
 from ml_connector.engine.migrations import head, revision
-from ml_connector.engine.registry import Registry
-from ml_connector.engine.vault import Vault
+from ml_connector.flows.runtime import Runtime
 from ml_connector.web import api
 from ml_connector.web.access import Access, Settings, install, let_in_by_token, problem
 from ml_connector.web.access.problems import API
 from ml_connector.web.console.frame import environment
 from ml_connector.web.console.mount import mount
-from ml_connector.web.doors import Doors, Opens
+from ml_connector.web.doors import Doors
 from ml_connector.web.hooks import Hooks
 from ml_connector.web.intake import Intake
 from ml_connector.web.refusals import Refusals
@@ -36,20 +33,16 @@ READY_WITHIN_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the application is made of. `opens`: the connector of a connection, for its verification."""
+    """What the application is made of. `runtime`: contexts and connectors, as the worker has them."""
 
-    database: Database
-    registry: Registry
-    audit: Audit
-    metrics: Metrics
-    opens: Opens
-    vault: Vault
+    runtime: Runtime
     settings: Settings = field(default_factory=Settings)
 
 
 def build(parts: Parts) -> FastAPI:
     """The ASGI application."""
-    intake = Intake(parts.database)
+    runtime = parts.runtime
+    intake = Intake(runtime.database)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -66,10 +59,11 @@ def build(parts: Parts) -> FastAPI:
         openapi_url=None,
         exception_handlers={HTTPException: _refused, Exception: _failed},
     )
-    install(app, Access(parts.database, parts.vault, environment(), parts.settings))
-    pages = mount(app, parts.database, parts.registry, parts.opens)
-    api.mount(app, parts.database, parts.registry)
-    hooks = Hooks(Doors(parts.registry, parts.opens), intake, Refusals(parts.audit, parts.metrics), parts.metrics)
+    install(app, Access(runtime.database, runtime.vault, environment(), parts.settings))
+    pages = mount(app, runtime)
+    api.mount(app, runtime)
+    doors, refusals = Doors(runtime.registry, runtime.connector), Refusals(runtime.audit, runtime.metrics)
+    hooks = Hooks(doors, intake, refusals, runtime.metrics)
     health = Health(parts)
     app.add_route("/hooks/{connection:path}", hooks.receive, methods=["POST"])
     app.add_route("/healthz", health.alive, methods=["GET"])
@@ -92,7 +86,7 @@ class Health:
     async def ready(self, request: Request) -> Response:
         """The database answers and has the shape that this program needs."""
         try:
-            async with asyncio.timeout(READY_WITHIN_S), self._parts.database.connect() as connection:
+            async with asyncio.timeout(READY_WITHIN_S), self._parts.runtime.database.connect() as connection:
                 found = await connection.run_sync(revision)
         except (SQLAlchemyError, OSError, TimeoutError):
             return JSONResponse({"status": "not ready", "waits_for": "database"}, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -104,8 +98,8 @@ class Health:
         """Prometheus' text format. Without the database: what this process knows, and `ml_connector_database_up 0`."""
         if self._parts.settings.private_metrics and not await let_in_by_token(request):
             return problem(HTTPStatus.UNAUTHORIZED, "Send a token.", headers={"WWW-Authenticate": "Bearer"})
-        await self._parts.metrics.try_refresh(self._parts.database, within_s=READY_WITHIN_S)
-        return Response(self._parts.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+        await self._parts.runtime.metrics.try_refresh(self._parts.runtime.database, within_s=READY_WITHIN_S)
+        return Response(self._parts.runtime.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
 
 async def _refused(request: Request, error: Exception) -> Response:

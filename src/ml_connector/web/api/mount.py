@@ -7,8 +7,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 
-from ml_connector.engine.database import Database
-from ml_connector.engine.registry import Registry
+from ml_connector.flows.runtime import Runtime
 from ml_connector.web.api import audit, configured, holds, overview, record, records
 from ml_connector.web.api.parts import Api, Looks
 from ml_connector.web.api.problems import Problem, Refusal, invalid, refused
@@ -41,9 +40,9 @@ for _each in (overview, records, record, holds, audit, configured):
     router.include_router(_each.router)
 
 
-def mount(app: FastAPI, database: Database, registry: Registry) -> None:
+def mount(app: FastAPI, runtime: Runtime) -> None:
     """After access is installed."""
-    app.state.api = Api(database, registry)
+    app.state.api = Api(runtime)
     app.add_exception_handler(Refusal, refused)
     app.add_exception_handler(RequestValidationError, invalid)
     app.include_router(router)

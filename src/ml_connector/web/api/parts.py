@@ -11,6 +11,7 @@ from ml_connector.desk.overview import system_title
 from ml_connector.domain.access import Person, Right
 from ml_connector.engine.database import Database
 from ml_connector.engine.registry import Connection, Integration, Registry
+from ml_connector.flows.runtime import Runtime
 from ml_connector.web.access import requires
 from ml_connector.web.api.problems import Refusal
 
@@ -45,8 +46,15 @@ class Scope:
 class Api:
     """One for the application, at `app.state.api`."""
 
-    database: Database
-    registry: Registry
+    runtime: Runtime
+
+    @property
+    def database(self) -> Database:
+        return self.runtime.database
+
+    @property
+    def registry(self) -> Registry:
+        return self.runtime.registry
 
     async def scope(self, integration: str = "") -> Scope:
         """Of all active integrations, or of the one of that name. Raises `Refusal` (404)."""

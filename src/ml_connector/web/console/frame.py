@@ -18,9 +18,9 @@ from ml_connector.desk import wording
 from ml_connector.desk.holds import Charts
 from ml_connector.desk.overview import system_title
 from ml_connector.domain.access import Right, lowest
-from ml_connector.engine.database import Database
-from ml_connector.engine.registry import Integration, Registry
+from ml_connector.engine.registry import Integration
 from ml_connector.engine.views import counts, notes
+from ml_connector.flows.runtime import Runtime
 from ml_connector.reconcile.results import last_results
 from ml_connector.web.access import csrf_token
 from ml_connector.web.access.pages import theme_of
@@ -28,7 +28,6 @@ from ml_connector.web.console import charts
 from ml_connector.web.console.assets import assets
 from ml_connector.web.console.live import Streams
 from ml_connector.web.console.show import FILTERS, STATES
-from ml_connector.web.doors import Opens
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -89,14 +88,14 @@ class Frame:
 class Pages:
     """Renders pages. One for the application, at `app.state.pages`. `available`: places that are built."""
 
-    def __init__(self, database: Database, registry: Registry, opens: Opens, available: frozenset[str]) -> None:
-        self.database = database
-        self.registry = registry
-        self.opens = opens
+    def __init__(self, runtime: Runtime, available: frozenset[str]) -> None:
+        self.runtime = runtime
+        self.database = runtime.database
+        self.registry = runtime.registry
         self.charts = Charts.none()
         self.available = available
         self.templates = environment()
-        self.streams = Streams(database)
+        self.streams = Streams(runtime.database)
 
     async def frame(self, request: Request) -> Frame:
         """Read once for each request."""

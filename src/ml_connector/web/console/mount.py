@@ -2,12 +2,10 @@
 
 from fastapi import FastAPI
 
-from ml_connector.engine.database import Database
-from ml_connector.engine.registry import Registry
+from ml_connector.flows.runtime import Runtime
 from ml_connector.web.console.assets import assets
 from ml_connector.web.console.frame import Pages
 from ml_connector.web.console.pages import audit, holds, overview, people, reconciliation, record, records, settings
-from ml_connector.web.doors import Opens
 
 ROUTERS = {
     "holds": holds.router,
@@ -22,9 +20,9 @@ ROUTERS = {
 """Place of the left bar -> its pages; `alerts` stands under settings."""
 
 
-def mount(app: FastAPI, database: Database, registry: Registry, opens: Opens) -> Pages:
+def mount(app: FastAPI, runtime: Runtime) -> Pages:
     """After access is installed. Close `streams` of what is returned when the application ends."""
-    pages = Pages(database, registry, opens, frozenset(ROUTERS))
+    pages = Pages(runtime, frozenset(ROUTERS))
     app.state.pages = pages
     app.state.ends = [pages.streams.end]
     app.add_route("/static/{name}", assets().serve, methods=["GET"])

@@ -50,7 +50,9 @@ async def options(request: Request, group: str, typed: str = "", person: Person 
     try:
         erp = (await pages.registry.integration(integration)).erp
         connection = await pages.registry.connection(erp)
-        found, total, seconds = await pages.charts.options(connection.id, await pages.opens(connection), typed)
+        found, total, seconds = await pages.charts.options(
+            connection.id, await pages.runtime.connector(connection), typed
+        )
     except (ConnectorError, LookupError, ValueError) as error:
         why = str(error)
     return await pages.render(request, "options.html", options=found, total=total, seconds=seconds, why=why)
