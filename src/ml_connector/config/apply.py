@@ -19,7 +19,7 @@ from ml_connector.config.mapping import mapping_from
 from ml_connector.config.problems import ConfigError, Problem
 from ml_connector.config.refusals import refusals, sides_of
 from ml_connector.config.releases import CONNECTION, kinds_ended_by_connection, kinds_ended_by_integration
-from ml_connector.config.secrets import read_secrets
+from ml_connector.config.secrets import Secrets, Values, read_secrets
 from ml_connector.config.setup import (
     REMOVED,
     Json,
@@ -53,13 +53,13 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A file with its secrets, as far as they can be read here, beside what is stored."""
+class Asked:
+    """A configuration with its secrets, as far as they can be read here, beside what is stored."""
 
     loaded: Loaded
     stored: Stored
     wanted: Setup
-    secrets: Mapping[str, Mapping[str, str]]
+    secrets: Values
     changed: frozenset[tuple[str, str]]
     unread: tuple[Problem, ...]
 
@@ -67,17 +67,19 @@ class _Asked:
     def changes(self) -> list[Change]:
         return differences(self.stored.setup, self.wanted, self.changed)
 
+    async def refused(self, connection: AsyncConnection) -> list[Problem]:
+        """Every reason why it must not be applied."""
+        found = [problem async for problem in refusals(connection, self.loaded.source, self.stored, self.wanted)]
+        return [*self.unread, *found]
+
 
 async def diff(
     database: Database, vault: Vault, loaded: Loaded, environment: Mapping[str, str]
 ) -> tuple[list[Change], list[Problem]]:
     """What `apply` would change, and what would keep it from doing so."""
     async with database.transaction() as connection:
-        asked = await _ask(connection, vault, loaded, environment)
-        return asked.changes, [
-            *asked.unread,
-            *[problem async for problem in refusals(connection, asked.loaded.source, asked.stored, asked.wanted)],
-        ]
+        asked = await ask(connection, vault, await read_stored(connection), loaded, read_secrets(loaded, environment))
+        return asked.changes, await asked.refused(connection)
 
 
 async def apply(
@@ -86,48 +88,97 @@ async def apply(
     """Does it, and wakes the workers. Raises `ConfigError` when it must not be done, `VaultError`."""
     async with database.transaction() as connection:
         await registry.lock(connection)
-        asked = await _ask(connection, vault, loaded, environment)
-        changes = asked.changes
-        refused = [
-            *asked.unread,
-            *[problem async for problem in refusals(connection, asked.loaded.source, asked.stored, asked.wanted)],
-        ]
-        if refused:
-            raise ConfigError(refused)
-        if not changes:
-            return Applied()
-        await connection.execute(_LOCK_INTEGRATIONS)
-        await connection.execute(_LOCK_CONNECTIONS)
-        writer = _Writer(connection, vault, asked, changes, author)
-        applied = await writer.write()
-        await crash.point("release.commit.b", "config")
-    await crash.point("release.commit.a", "config")
-    async with database.connect() as connection:
-        await records.notify(connection, applied.released)
-    return applied
+        asked = await ask(connection, vault, await read_stored(connection), loaded, read_secrets(loaded, environment))
+        applied = await write(connection, vault, asked, author=author)
+    return await woken(database, applied)
 
 
-async def _ask(connection: AsyncConnection, vault: Vault, loaded: Loaded, environment: Mapping[str, str]) -> _Asked:
-    stored = await read_stored(connection)
-    secrets, problems = read_secrets(loaded, environment)
+async def ask(connection: AsyncConnection, vault: Vault, stored: Stored, loaded: Loaded, secrets: Secrets) -> Asked:
+    """What `loaded` comes to beside what is stored."""
     changed: set[tuple[str, str]] = set()
-    for name, values in secrets.items():
+    for name, values in secrets.values.items():
         row = stored.connections.get(name)
         for credential, value in values.items():
             if row is None or not await vault.same(row.id, credential, value, on=connection):
                 changed.add((name, credential))
     unread = [
         problem
-        for name, credential, problem in problems
+        for name, credential, problem in secrets.unread
         if not await _kept(connection, vault, stored, name, credential)
     ]
-    return _Asked(loaded, stored, setup_of(loaded.config), secrets, frozenset(changed), tuple(unread))
+    return Asked(loaded, stored, setup_of(loaded.config), secrets.values, frozenset(changed), tuple(unread))
+
+
+async def write(connection: AsyncConnection, vault: Vault, asked: Asked, *, author: str, comment: str = "") -> Applied:
+    """All of it, in the transaction of the caller, who has locked the configuration; `woken` after the commit.
+    Raises `ConfigError`."""
+    refused = await asked.refused(connection)
+    if refused:
+        raise ConfigError(refused)
+    changes = asked.changes
+    if not changes:
+        return Applied()
+    await connection.execute(_LOCK_INTEGRATIONS)
+    await connection.execute(_LOCK_CONNECTIONS)
+    applied = await _Writer(connection, vault, asked, changes, author, comment).write()
+    await crash.point("release.commit.b", "config")
+    return applied
+
+
+async def woken(database: Database, applied: Applied) -> Applied:
+    """Tells the workers of what was released."""
+    if applied.changes:
+        await crash.point("release.commit.a", "config")
+        async with database.connect() as connection:
+            await records.notify(connection, applied.released)
+    return applied
 
 
 async def _kept(connection: AsyncConnection, vault: Vault, stored: Stored, name: str, credential: str) -> bool:
     """A reference that leads nowhere here keeps the value that is stored, so that a mapping can be applied anywhere."""
     row = stored.connections.get(name)
     return row is not None and credential in await vault.names(row.id, on=connection)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Holds of one kind that a change may have answered; `keys` None: all of them."""
+
+    kind: str
+    keys: Sequence[str] | None
+
+
+Entries = Mapping[tuple[str, str], Sequence[Change]]
+"""Section and name -> its changes."""
+
+
+def by_entry(changes: Sequence[Change]) -> Entries:
+    """Changes by what they are of."""
+    found: dict[tuple[str, str], list[Change]] = defaultdict(list)
+    for change in changes:
+        found[change.path[0], change.path[1]].append(change)
+    return dict(found)
+
+
+async def ended_holds(connection: AsyncConnection, asked: Asked, name: str, entries: Entries) -> list[Ended]:
+    """What ends in an integration: the holds whose missing keys now exist, and those whose reason the changes are
+    about."""
+    entry, row = asked.wanted.integrations[name], asked.stored.integrations.get(name)
+    if row is None or name not in asked.stored.setup.integrations:
+        return []
+    ended: list[Ended] = []
+    if row.mapping != entry["mapping"]:
+        mapping = mapping_from(entry["mapping"])
+        held = await held_keys(connection, row.id, "unmapped")
+        ended.append(Ended("unmapped", [key for key in held if is_mapped(mapping, key)]))
+    kinds = kinds_ended_by_integration(entries.get(("integrations", name), ()))
+    for side in sides_of(entry):
+        if ("connections", side) in entries:
+            kinds |= kinds_ended_by_connection(entries["connections", side])
+            stored = asked.stored.connections.get(side)
+            ended += [Ended(CONNECTION, [str(stored.id)])] if stored is not None else []
+    ended += [Ended(kind, None) for kind in sorted(kinds)]
+    return [each for each in ended if each.keys is None or each.keys]
 
 
 # ---------------------------------------------------------------------- writing
@@ -137,16 +188,21 @@ class _Writer:
     """One apply, inside its transaction."""
 
     def __init__(
-        self, connection: AsyncConnection, vault: Vault, asked: _Asked, changes: Sequence[Change], author: str
+        self,
+        connection: AsyncConnection,
+        vault: Vault,
+        asked: Asked,
+        changes: Sequence[Change],
+        author: str,
+        comment: str,
     ) -> None:
         self._connection = connection
         self._vault = vault
         self._asked = asked
         self._author = author
+        self._comment = comment
         self._changes = changes
-        self._by_entry: dict[tuple[str, str], list[Change]] = defaultdict(list)
-        for change in changes:
-            self._by_entry[change.path[0], change.path[1]].append(change)
+        self._by_entry = by_entry(changes)
         self._ids: dict[str, int] = {name: row.id for name, row in asked.stored.connections.items()}
         self._released: dict[Lane, list[str]] = defaultdict(list)
         self._mapping_versions: dict[str, int] = {}
@@ -204,10 +260,8 @@ class _Writer:
 
     async def _save_integration(self, name: str, entry: Json) -> None:
         own = self._by_entry.get(("integrations", name), [])
-        sides = [side for side in sides_of(entry) if ("connections", side) in self._by_entry]
-        if not own and not sides:
+        if not own and not any(("connections", side) in self._by_entry for side in sides_of(entry)):
             return
-        before = self._asked.stored.setup.integrations.get(name)
         row = self._asked.stored.integrations.get(name)
         id = await registry.save_integration(
             self._connection, name=name, store=self._ids[entry["store"]], erp=self._ids[entry["erp"]],
@@ -222,39 +276,31 @@ class _Writer:
                 self._connection, id, entry["policy"], author=self._author
             )
         await records.raise_epoch(self._connection, id)
-        if before is not None:
-            await self._release(name, id, entry, own, sides)
+        for ended in await ended_holds(self._connection, self._asked, name, self._by_entry):
+            await self._end(id, ended)
         if own:
             await self._tell(("integrations", name), integration=id)
 
-    async def _release(self, name: str, id: int, entry: Json, own: Sequence[Change], sides: Sequence[str]) -> None:
-        """Exactly the records whose missing keys now exist, and those whose reason the changes are about."""
-        if name in self._mapping_versions:
-            mapping = mapping_from(entry["mapping"])
-            held = await held_keys(self._connection, id, "unmapped")
-            mapped = [key for key in held if is_mapped(mapping, key)]
-            await self._end(id, "unmapped", mapped)
-        kinds = kinds_ended_by_integration(own)
-        for side in sides:
-            kinds |= kinds_ended_by_connection(self._by_entry["connections", side])
-            await self._end(id, CONNECTION, [str(self._ids[side])])
-        for kind in sorted(kinds):
-            await self._end(id, kind, None)
-
-    async def _end(self, id: int, kind: str, keys: Sequence[str] | None) -> None:
-        if keys is None or keys:
-            for lane, found in (await records.release(self._connection, id, kind, keys)).items():
-                self._released[lane].extend(found)
-                told = {"kind": kind, "by": self._author}
-                await audit.append(
-                    self._connection,
-                    [audit.entry("released", integration=id, flow=lane.flow, key=key, data=told) for key in found],
-                )
+    async def _end(self, id: int, ended: Ended) -> None:
+        for lane, found in (await records.release(self._connection, id, ended.kind, ended.keys)).items():
+            self._released[lane].extend(found)
+            told = {"kind": ended.kind, "by": self._author}
+            await audit.append(
+                self._connection,
+                [audit.entry("released", integration=id, flow=lane.flow, key=key, data=told) for key in found],
+            )
 
     async def _tell(self, entry: tuple[str, str], **about: Any) -> None:
         """The audit row of a change commits with it."""
         words = [change.words for change in self._by_entry[entry]]
         told = audit.entry(
-            "config", **about, data={"by": self._author, "changes": words, "file": self._asked.loaded.source.file}
+            "config",
+            **about,
+            data={
+                "by": self._author,
+                "changes": words,
+                "file": self._asked.loaded.source.file,
+                **({"comment": self._comment} if self._comment else {}),
+            },
         )
         await audit.append(self._connection, [told])

@@ -1,31 +1,21 @@
 """One entry of an integration's mapping, as a person chooses it beside a hold: a new version, and what waited goes.
 
-The whole file is applied by `config apply`; here one missing key gets its value. Both make a version of the mapping,
-raise the epoch before they release (R5 of `docs/exactly-once.md`), and release exactly what is mapped now.
+An edit as any other (`config.edit`); here is only how each kind of missing key is written into the mapping.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
-
+from ml_connector.config.edit import save
 from ml_connector.config.mapped import is_mapped
 from ml_connector.config.mapping import MappingError, mapping_from
-from ml_connector.engine import audit, crash, records, registry
+from ml_connector.config.problems import ConfigError
 from ml_connector.engine.database import Database
 from ml_connector.engine.records import Lane
-from ml_connector.engine.status import held_keys
-
-_LOCKED = text("""
-SELECT m.version, m.content FROM integrations g
-  LEFT JOIN LATERAL (SELECT version, content FROM mappings WHERE integration = g.integration
-                      ORDER BY version DESC LIMIT 1) m ON true
- WHERE g.integration = :integration FOR UPDATE OF g
-""")
+from ml_connector.engine.registry import Integration
+from ml_connector.engine.vault import Vault
 
 Content = dict[str, Any]
 
@@ -90,53 +80,38 @@ SETTERS: Final[Mapping[str, Callable[[Content, str, str], None]]] = MappingProxy
 """Kind of what is missing -> how its one value is written. Tax codes need more than one value: they are in the file."""
 
 
-async def save_entry(database: Database, integration: int, hold_key: str, value: str, *, author: str) -> Saved:
+async def save_entry(
+    database: Database, vault: Vault, integration: Integration, hold_key: str, value: str, *, author: str
+) -> Saved:
     """Gives `hold_key` (`<kind>|<key>`) its `value` in a new version of the mapping and releases what waits for it.
     Raises `NotSaved`."""
     kind, _, key = hold_key.partition("|")
-    setter = SETTERS.get(kind)
+    setter, given = SETTERS.get(kind), value.strip()
     if setter is None:
         raise NotSaved(
             f"{kind.replace('_', ' ')} needs more than one value: write it into the configuration and apply it."
         )
-    if not value.strip():
+    if not given:
         raise NotSaved("Choose a value first.")
-    async with database.transaction() as connection:
-        await registry.lock(connection)
-        row = (await connection.execute(_LOCKED, {"integration": integration})).one()
-        content: Content = deepcopy(row.content or {})
-        setter(content, key, value.strip())
+
+    def change(data: Content) -> None:
+        entry = data["integrations"].get(integration.name)
+        if entry is None:
+            raise NotSaved(f"{integration.name} is not configured any more.")
+        content: Content = entry["mapping"]
+        setter(content, key, given)
         try:
             mapping = mapping_from(content)
         except MappingError as error:
             raise NotSaved(f"{error.path}: {error.message}") from error
         if not is_mapped(mapping, hold_key):
             raise NotSaved("With that the key would still be missing: look at the mapping as a whole.")
-        version = await registry.save_mapping(connection, integration, content, author=author)
-        await records.raise_epoch(connection, integration)
-        released = await _release(connection, integration, mapping, author)
-        told = {"by": author, "changes": [f"{kind} {key}: {value.strip()}"], "version": version}
-        await audit.append(connection, [audit.entry("config", integration=integration, data=told)])
-        await crash.point("release.commit.b", "mapping")
-    await crash.point("release.commit.a", "mapping")
-    async with database.connect() as connection:
-        await records.notify(connection, list(released))
-    return Saved(version, released)
 
-
-async def _release(
-    connection: AsyncConnection, integration: int, mapping: Any, author: str
-) -> Mapping[Lane, Sequence[str]]:
-    held = await held_keys(connection, integration, "unmapped")
-    keys = [key for key in held if is_mapped(mapping, key)]
-    released = await records.release(connection, integration, "unmapped", keys)
-    told = {"kind": "unmapped", "by": author}
-    await audit.append(
-        connection,
-        [
-            audit.entry("released", integration=integration, flow=lane.flow, key=key, data=told)
-            for lane, found in released.items()
-            for key in found
-        ],
-    )
-    return released
+    try:
+        applied = await save(database, vault, change, author=author, comment=f"{kind} {key}: {given}")
+    except ConfigError as error:
+        raise NotSaved("; ".join(f"{each.path}: {each.message}" for each in error.problems)) from error
+    version = applied.mapping_versions.get(integration.name)
+    if version is None:
+        raise NotSaved("It has that value already: what waited for it was released with it.")
+    return Saved(version, applied.released)

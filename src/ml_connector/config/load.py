@@ -48,7 +48,11 @@ def load_file(path: FilePath, systems: Systems) -> Loaded:
 
 def load_text(text: str, file: str, systems: Systems, *, folder: FilePath | None = None) -> Loaded:
     """As `load_file`; `file` is the name in messages."""
-    source = read_source(text, file)
+    return checked(read_source(text, file), systems, folder=folder)
+
+
+def checked(source: Source, systems: Systems, *, folder: FilePath | None = None) -> Loaded:
+    """A configuration whose values are known, checked as a file is. Raises `ConfigError`."""
     try:
         config = ConfigFile.model_validate(source.data)
     except ValidationError as error:

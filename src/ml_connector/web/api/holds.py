@@ -108,7 +108,7 @@ async def entry(request: Request, body: Entry, person: Maps) -> Saved:
     api = api_of(request)
     one = await api.one(body.integration)
     try:
-        saved = await save_entry(api.database, one.id, body.key, body.value, author=actor.get())
+        saved = await save_entry(api.database, api.runtime.vault, one, body.key, body.value, author=actor.get())
     except NotSaved as error:
         raise wrong_field("value", str(error)) from error
     return Saved(version=saved.version, count=saved.count, released=_lanes(saved.released))

@@ -72,8 +72,9 @@ async def save(
     integration, _, key = _parts(group, frame)
     given = value or typed.split(" ")[0]
     try:
-        saved = await save_entry(pages.database, integration, key, given, author=actor.get())
-    except NotSaved as error:
+        of = await pages.registry.integration(integration)
+        saved = await save_entry(pages.database, pages.runtime.vault, of, key, given, author=actor.get())
+    except (NotSaved, LookupError) as error:
         return await _page(request, group, 422, str(error), typed)
     flow = next(iter(saved.released), None)
     things = wording.thing(flow.flow if flow else "orders", saved.count)
