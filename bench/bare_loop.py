@@ -81,7 +81,14 @@ def replay_of(world: World, calls: Sequence[Made], bodies: Bodies) -> Replay:
         url = URL(bases[call.side] + call.target, encoded=True)
         body = bodies.get(place, NOTHING)
         step = Step(
-            call.side, call.kind, call.method, url, body.content or None, body.needs, body.makes, call.status >= 400
+            call.side,
+            call.kind,
+            call.method,
+            url,
+            body.content or None,
+            body.needs,
+            body.makes,
+            refused=not 0 < call.status < 400,
         )
         run.stages[-1].steps.append(step)
         run.stages[-1].end_s = max(run.stages[-1].end_s, call.end_s)

@@ -17,7 +17,7 @@ Side = Literal["store", "erp"]
 @dataclass(frozen=True, slots=True)
 class Made:
     """One call of a worker. `start_s`, `end_s`: seconds since the epoch. `run`: token of the run that made it.
-    `body`: as the audit keeps it."""
+    `status`: 0 where no answer was waited for. `body`: as the audit keeps it."""
 
     side: Side
     flow: str
@@ -99,8 +99,8 @@ async def recorded(world: World, database_url: str, since: Since) -> list[Made]:
 
     Raises `RuntimeError` when audit and sandbox do not tell the same calls.
     """
-    # Without a status no byte left: a write that was given up because another run had the document in hand.
-    calls = [call for call in _audited(world, database_url) if call.start_s >= since.at_s and call.status]
+    calls = [call for call in _audited(world, database_url) if call.start_s >= since.at_s]
+    made = [call for call in calls if call.status]
     for side, system in _systems(world):
         log = await control(system, f"state/requests?after={since.requests[side]}")
         # The log has paths and queries decoded; the audit masks whom we log in as, who stands in some look-ups.
@@ -109,21 +109,31 @@ async def recorded(world: World, database_url: str, since: Since) -> list[Made]:
             f"{each['method']} {_target(unquote(each['path']), unquote(each['query']))}".replace(f"'{user}'", "'***'")
             for each in log["items"]
         )
-        told = Counter(f"{call.method} {unquote(call.target)}" for call in calls if call.side == side)
+        told = Counter(map(_words, (call for call in made if call.side == side)))
+        for call in calls:  # a read that was cancelled beside a refused one may have come as far as the sandbox
+            if call.side == side and not call.status and seen[_words(call)] > told[_words(call)]:
+                told[_words(call)] += 1
+                made.append(call)
         if told != seen:
             more, less = list((told - seen).elements()), list((seen - told).elements())
             raise RuntimeError(
                 f"audit and sandbox differ at the {side}: {len(more)} calls only in the audit, {len(less)} only at the "
                 f"sandbox, as {(more + less)[0][:300]}; the worker says: {world.words_of('worker')}"
             )
-    return sorted(calls, key=lambda call: call.start_s)
+    return sorted(made, key=lambda call: call.start_s)
+
+
+def _words(call: Made) -> str:
+    return f"{call.method} {unquote(call.target)}"
 
 
 def _audited(world: World, database_url: str) -> list[Made]:
     with psycopg.connect(database_url) as connection:
         rows = connection.execute(
             "SELECT c.name, a.flow, a.token, a.data, a.refs, extract(epoch FROM a.at)::float8"
-            "  FROM audit a JOIN connections c ON c.connection = a.connection WHERE a.kind = 'call' ORDER BY a.at"
+            "  FROM audit a JOIN connections c ON c.connection = a.connection"
+            # What was given up before its first byte, as a write whose document another run had in hand, was no call.
+            " WHERE a.kind = 'call' AND a.data ->> 'sent' IS DISTINCT FROM 'false' ORDER BY a.at"
         ).fetchall()
     return [_made(world, *row) for row in rows]
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from ml_connector.connectors.errors import Unreachable, UnsafeAddress
+from ml_connector.connectors.gathering import together
 from ml_connector.connectors.http import HttpSession, Timeouts, encode_query
 from tests.connectors.shared import Heard, LocalServices, RawServer, http, raw_server
 
@@ -94,6 +95,73 @@ async def test_slow_read_ends():
             await asyncio.wait_for(http_session.read("GET", "/"), 3)
         await http_session.close()
     assert len(services.counting_breaker.failures) == 1
+
+
+async def test_a_read_that_is_cancelled_beside_a_failing_one_is_kept():
+    """Whatever left this process is in the audit, also where nobody waits for its answer any more."""
+    both = asyncio.Event()
+
+    async def refuses_when_both_are_here(heard: Heard) -> bytes | None:
+        if len(server.heads) == 2:
+            both.set()
+        if b"/silent" in heard.data:
+            return None
+        await both.wait()
+        return http("404 Not Found")
+
+    async def refused(http_session: HttpSession, path: str) -> None:
+        response = await http_session.read("GET", path)
+        assert response.status == 404
+        raise LookupError(path)
+
+    services = LocalServices()
+    async with raw_server(refuses_when_both_are_here) as server:
+        http_session = session(server, services, read_s=60)
+        with pytest.raises(LookupError):
+            await together([refused(http_session, "/refused"), refused(http_session, "/silent")])
+        assert {(call.url.removeprefix(server.url), call.status, call.sent) for call in services.kept.calls} == {
+            ("/refused", 404, True),
+            ("/silent", None, True),
+        }
+        assert any("cancelled" in call.error for call in services.kept.calls)
+        assert not services.counting_breaker.failures  # says nothing of the other side
+        await http_session.close()
+
+
+async def test_a_read_whose_caller_has_no_time_left_is_kept():
+    async def silent(_: Heard) -> bytes | None:
+        patience.reschedule(0)
+        return None
+
+    patience = asyncio.timeout(None)
+
+    async def impatient(http_session: HttpSession) -> None:
+        async with patience:
+            await http_session.read("GET", "/")
+
+    services = LocalServices()
+    async with raw_server(silent) as server:
+        http_session = session(server, services, read_s=60)
+        with pytest.raises(TimeoutError):
+            await impatient(http_session)
+        await http_session.close()
+    assert [(call.status, call.sent) for call in services.kept.calls] == [(None, True)]
+
+
+async def test_a_read_that_is_cancelled_before_it_left_is_no_call():
+    services = LocalServices()
+    async with raw_server(http("200 OK")) as server:  # which never answers the greeting of TLS
+        secure = HttpSession(
+            server.url.replace("http:", "https:"), services=services, sandbox=True, system="test", timeouts=Timeouts(60)
+        )
+        reading = asyncio.create_task(secure.read("GET", "/"))
+        while not server.bytes_received:
+            await asyncio.sleep(0.01)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        await secure.close()
+    assert not services.kept.calls
 
 
 async def test_another_origin_is_refused():

@@ -134,10 +134,12 @@ async def test_a_commit_that_fails_while_arming_reaches_the_caller_as_it_is():
 @pytest.mark.parametrize("body", [BODY, None])
 async def test_late_check_sends_zero_bytes(body: bytes | None):
     async with raw_server(http("200 OK")) as server:
+        services = LocalServices()
         with pytest.raises(NotSent, match="too late"):
-            await session(server, LocalServices()).write("POST", "/", body=body, permit=TestPermit(refuse_check_at=1))
+            await session(server, services).write("POST", "/", body=body, permit=TestPermit(refuse_check_at=1))
         await asyncio.sleep(0.05)
         assert server.bytes_received == 0
+        assert [call.sent for call in services.kept.calls] == [False]
 
 
 async def test_refused_in_the_middle_of_the_body_is_uncertain():
@@ -215,8 +217,9 @@ async def test_trickling_answer_does_not_move_the_deadline():
 
 
 async def test_cancelled_write_resets_the_connection():
+    services = LocalServices()
     async with raw_server(silent) as server:
-        task = asyncio.create_task(session(server, LocalServices()).write("POST", "/", body=BODY, permit=TestPermit()))
+        task = asyncio.create_task(session(server, services).write("POST", "/", body=BODY, permit=TestPermit()))
         while not server.requests:
             await asyncio.sleep(0.005)
         task.cancel()
@@ -224,6 +227,8 @@ async def test_cancelled_write_resets_the_connection():
             await task
         await asyncio.wait_for(server.connections[0].closed.wait(), 2)
         assert server.connections[0].ended == "reset"
+    assert [(call.status, call.sent) for call in services.kept.calls] == [(None, True)]
+    assert "cancelled" in services.kept.calls[0].error
 
 
 async def test_nobody_listening_is_unreachable_and_never_armed():

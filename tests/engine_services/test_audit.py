@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from ml_connector.connectors.base import Call
-from ml_connector.engine.audit import DATA_LIMIT, TEXT_LIMIT, Audit, ConnectionCalls, Entry, append, entry
+from ml_connector.engine.audit import DATA_LIMIT, TEXT_LIMIT, WAITING, Audit, ConnectionCalls, Entry, append, entry
 from ml_connector.engine.audit_queries import Question, Row, export, page
 from ml_connector.engine.correlation import correlated, correlation
 from ml_connector.engine.database import Database
@@ -105,6 +105,22 @@ async def test_entries_wait_while_the_database_refuses(database: Database) -> No
         await sql.execute(text("ALTER TABLE away RENAME TO audit"))
     await audit.close()
     assert [row.key for row in await rows(database)] == ["1"]
+
+
+async def test_a_call_is_kept_although_its_caller_did_not_wait_for_the_database(database: Database) -> None:
+    """Too much waits already, the database does not answer, and the run ends meanwhile."""
+    audit = Audit(database)
+    async with database.transaction() as sql:
+        await sql.execute(text("LOCK TABLE audit"))
+        for _ in range(WAITING + 1):
+            audit.record("heard", integration=1)
+        calling = asyncio.create_task(audit.call(3, "s4hana", Call("GET", "https://erp.example/x", None, 0.1)))
+        await asyncio.sleep(0)  # it begins, and waits for the lock
+        calling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await calling
+    await audit.close()
+    assert await scalar(database, "SELECT count(*) FROM audit WHERE kind = 'call'") == 1
 
 
 async def test_an_entry_stands_and_falls_with_the_change_it_tells_of(database: Database) -> None:

@@ -150,15 +150,18 @@ class HttpSession:
             pool = self._read_pool()
             async with asyncio.timeout(self._timeouts.read_s):
                 response = await self._exchange(pool, method, url, headers, body, attempt)
-        except ConnectorError as error:
-            await self._note(method, url, body, started, error=error)
-            await self._services.breaker.failure(error)
-            raise
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            failure = Unreachable(self._words(error, url), system=self._system)
-            await self._note(method, url, body, started, error=failure)
+        except (ConnectorError, aiohttp.ClientError, OSError, TimeoutError) as error:
+            ours = isinstance(error, ConnectorError)
+            failure = error if ours else Unreachable(self._words(error, url), system=self._system)
+            await self._note(method, url, body, started, error=failure, sent=attempt.sends > 0)
             await self._services.breaker.failure(failure)
+            if ours:
+                raise
             raise failure from error
+        except BaseException as error:  # cancelled beside a read that failed, out of time, at the end of the process
+            if attempt.sends:
+                await self._note(method, url, body, started, error=_given_up(error))
+            raise
         finally:
             _read_attempt.reset(token)
             for _ in range(attempt.sends - 1):  # every request that left is in the audit
@@ -229,8 +232,8 @@ class HttpSession:
                 response = await self._write_once(method, url, headers, body, attempt)
             except BaseException as error:
                 failure = self._judge(error, attempt, url)
-                kept = failure if isinstance(failure, Exception) else Uncertain("cancelled")
-                await self._note(method, url, body, started, error=kept, references=references)
+                kept = failure if isinstance(failure, Exception) else _given_up(failure)
+                await self._note(method, url, body, started, error=kept, references=references, sent=attempt.written)
                 if isinstance(failure, Unreachable | Uncertain):
                     await self._services.breaker.failure(failure)
                 if failure is error:
@@ -368,6 +371,7 @@ class HttpSession:
         response: Response | None = None,
         error: Exception | None = None,
         references: Sequence[str] = (),
+        sent: bool = True,
     ) -> None:
         call = Call(
             method=method,
@@ -379,8 +383,15 @@ class HttpSession:
             request_body=self._redactor.body(body) if body else "",
             response_body=self._redactor.body(response.body) if response else "",
             references=tuple(references),
+            sent=sent,
         )
         await self._services.calls.call(call)
+
+
+def _given_up(error: BaseException) -> Exception:
+    """In words of the audit, whose reader knows no `CancelledError`."""
+    cancelled = isinstance(error, asyncio.CancelledError)
+    return Uncertain("cancelled: its answer was not waited for" if cancelled else str(error) or type(error).__name__)
 
 
 @dataclass(slots=True)

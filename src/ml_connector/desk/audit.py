@@ -132,8 +132,9 @@ def sentence(row: Row) -> str:
     data = row.data
     if row.kind == "call":
         url = urlsplit(str(data.get("url", "")))
-        answer = data.get("status") or data.get("error") or "no answer"
-        return _short(f"{data.get('method', '')} {url.netloc}{url.path} answered {answer}")
+        status = data.get("status")
+        answer = f" answered {status}" if status else f": {data.get('error') or 'no answer'}"
+        return _short(f"{data.get('method', '')} {url.netloc}{url.path}{answer}")
     told = data.get(_SENTENCES.get(row.kind, ""))
     if isinstance(told, str | int) and told != "":
         rest = data.get("user") or data.get("name") if row.kind == "access" else ""

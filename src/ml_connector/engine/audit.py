@@ -140,12 +140,13 @@ class Audit:
         self._append(entry(kind, integration, connection, flow, key, refs, data))
 
     async def call(self, connection: int, system: str, call: Call) -> None:
-        """Appends a call; waits while too many entries wait for the database. Raises what `flush` raises."""
-        if len(self._waiting) > WAITING:
-            await self.flush()
+        """Appends a call, then waits while too many entries wait for the database: whoever is cancelled or refused
+        there has made the call all the same. Raises what `flush` raises."""
         self._append(
             entry("call", None, connection, None, None, call.references, {"system": system, **call_data(call)})
         )
+        if len(self._waiting) > WAITING:
+            await self.flush()
 
     async def flush(self) -> None:
         """Everything recorded before this call is in the database. Raises `SQLAlchemyError`; nothing is lost then."""
@@ -260,6 +261,7 @@ def call_data(call: Call) -> dict[str, Any]:
         "method": call.method,
         "url": call.url,
         "status": call.status,
+        "sent": None if call.sent else False,
         "duration_s": round(call.duration_s, 4),
         "request_id": call.request_id,
         "error": call.error,

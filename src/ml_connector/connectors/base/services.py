@@ -129,7 +129,10 @@ class Breaker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to another system, as the audit keeps it (headers and bodies redacted by the caller of the sink)."""
+    """One request to another system, as the audit keeps it (headers and bodies redacted by the caller of the sink).
+
+    `status` None: no answer was read. `sent` False: no byte of the request has left.
+    """
 
     method: str
     url: str
@@ -140,12 +143,15 @@ class Call:
     request_body: str = ""
     response_body: str = ""
     references: tuple[str, ...] = ()
+    sent: bool = True
 
 
 class CallSink(Protocol):
     """Where every call is written down, with the correlation ID of the run that made it."""
 
-    async def call(self, call: Call) -> None: ...
+    async def call(self, call: Call) -> None:
+        """Has `call` before it waits for anything: its caller may be about to be cancelled."""
+        ...
 
 
 async def _no_trace(point: str) -> None:
