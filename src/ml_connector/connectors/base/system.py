@@ -68,6 +68,9 @@ class Field:
     """One setting or credential of a connection, enough for a form, a schema and a documentation row.
 
     `identity`: it says which books, or which shop, the connection is; with documents posted it cannot change.
+    `where`: where the other system shows it. `example`: as it is written. `usual`: a form shows it at once although it
+    can be left out. `when`: it matters only with that value of another field, (name, value). `generated`: a secret of
+    our own making, made at random where none is given.
     """
 
     name: str
@@ -79,6 +82,11 @@ class Field:
     choices: tuple[str, ...] = ()
     type: Literal["text", "integer", "boolean", "date", "table"] = "text"
     identity: bool = False
+    where: str = ""
+    example: str = ""
+    usual: bool = False
+    when: tuple[str, str] | None = None
+    generated: bool = False
 
 
 class Connector(Protocol):
@@ -110,7 +118,8 @@ class System:
     `kinds`: the documents that a connection with these settings can post. What a policy asks for beside them is said
     when the configuration is read, and an order that would need it is held before anything of it is sent.
     `concurrency`, `calls_per_minute`: what the system takes at most from one connection, over all our processes, where
-    it tells no quota by itself; a connection may be configured to less at once, or more.
+    it tells no quota by itself; a connection may be configured to less at once, or more. `address`: the base URL that
+    all have, `address_example` one of those that each has of its own; `guide`: the page of the documentation.
     """
 
     name: str
@@ -123,3 +132,6 @@ class System:
     kinds: Callable[[Mapping[str, object]], frozenset[Kind]] = _no_kinds
     concurrency: int | None = None
     calls_per_minute: int | None = None
+    address: str = ""
+    address_example: str = ""
+    guide: str = ""

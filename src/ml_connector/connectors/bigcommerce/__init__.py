@@ -4,4 +4,12 @@ from ml_connector.connectors.base import System
 from ml_connector.connectors.bigcommerce.connector import connect
 from ml_connector.connectors.bigcommerce.settings import FIELDS
 
-system = System(name="bigcommerce", title="BigCommerce", side="store", fields=FIELDS, connect=connect)
+system = System(
+    name="bigcommerce",
+    title="BigCommerce",
+    side="store",
+    fields=FIELDS,
+    connect=connect,
+    address="https://api.bigcommerce.com",
+    guide="setup/bigcommerce.md",
+)

@@ -18,12 +18,16 @@ The figures are ours: the store promises none ("Orders", Shipments)."""
 
 WebhookScheme = Literal["standard", "secret_header", "x-bc-signature"]
 
+_ACCOUNT = "Store's control panel: Settings, Store-level API accounts"
+
 FIELDS: tuple[Field, ...] = (
     Field(
         "store_hash",
         "Store hash",
         "The part after /stores/ in the API path of the store-level API account.",
         identity=True,
+        where=_ACCOUNT,
+        example="abc123",
     ),
     Field(
         "webhook_scheme",
@@ -81,14 +85,23 @@ FIELDS: tuple[Field, ...] = (
         default="ml_connector",
     ),
     Field("metafield_key", "Metafield key", "At most 64 characters.", required=False, default="erp_documents"),
-    Field("access_token", "Access token", "Of the store-level API account.", secret=True),
-    Field("client_id", "Client ID", "Of the same API account."),
-    Field("client_secret", "Client secret", "Signs the webhooks.", secret=True),
+    Field(
+        "access_token",
+        "Access token",
+        "Of the store-level API account; shown once, when the account is made.",
+        secret=True,
+        where=_ACCOUNT,
+    ),
+    Field("client_id", "Client ID", "Of the same API account.", where=_ACCOUNT),
+    Field(
+        "client_secret", "Client secret", "Of the same API account. It signs the webhooks.", secret=True, where=_ACCOUNT
+    ),
     Field(
         "webhook_secret",
         "Webhook secret",
         "Any long random text. The store sends it back to us in a header of every webhook.",
         secret=True,
+        generated=True,
     ),
 )
 

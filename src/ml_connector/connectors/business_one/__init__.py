@@ -18,8 +18,17 @@ def kinds(settings: Mapping[str, object]) -> frozenset[Kind]:
     return frozenset({Kind.CUSTOMER, Kind.REVERSAL, Kind.DEPOSIT_APPLICATION, *TARGETS})
 
 
+_USERS = "Business One: Administration, Setup, General, Users"
+
 FIELDS = (
-    Field("company", "Company database", "As the Service Layer knows it, e.g. SBO_ACME_PROD.", identity=True),
+    Field(
+        "company",
+        "Company database",
+        "As the Service Layer knows it.",
+        identity=True,
+        where="Business One: the list of companies in the sign-in window, column Database",
+        example="SBO_ACME_PROD",
+    ),
     Field(
         "api",
         "OData version",
@@ -52,20 +61,26 @@ FIELDS = (
         default="VatGroup",
         choices=("VatGroup", "TaxCode"),
         required=False,
+        usual=True,
     ),
     Field("freight_code", "Additional expense of shipping", "Its number.", type="integer", required=False),
     Field(
         "freight",
         "Additional expenses by role",
-        "{shipping_income: 1, handling_income: 2, wrapping_income: 3, fee_income: 4}.",
+        "Which additional expense carries shipping, handling, wrapping and fees: {role: its number}.",
         type="table",
         required=False,
+        usual=True,
+        where="Business One: Administration, Setup, General, Freight",
+        example="{shipping_income: 1, handling_income: 2, wrapping_income: 3, fee_income: 4}",
     ),
     Field(
         "charge_item",
         "Item of charges",
         "A sales item without stock: discounts, vouchers and fees go as its lines, on the account of the mapping.",
         required=False,
+        usual=True,
+        example="SERVICE",
     ),
     Field(
         "dimensions",
@@ -74,7 +89,9 @@ FIELDS = (
         type="table",
         required=False,
     ),
-    Field("currencies", "Currency codes", "Where they are not the ISO codes: {USD: $}.", type="table", required=False),
+    Field(
+        "currencies", "Currency codes", "Where they are not the ISO codes: {CAD: CAN}.", type="table", required=False
+    ),
     Field("branch", "Branch", "Its number, where the company has branches.", type="integer", required=False),
     Field("series", "Numbering series by kind", "{sales_invoice: 71, payment: 80}.", type="table", required=False),
     Field(
@@ -110,8 +127,10 @@ FIELDS = (
     Field("open_to", "Posting period open to", type="date", required=False),
     Field("master_data_lifetime_s", "Seconds that master data is kept", default=900, type="integer", required=False),
     Field("allow_private", "Address in a private network", default=False, type="boolean", required=False),
-    Field("user", "User", "A Business One user of its own, with a licence.", secret=True),
-    Field("password", "Password of the user", secret=True),
+    Field(
+        "user", "User", "A Business One user of its own, with a licence.", secret=True, where=_USERS, example="WEBSTORE"
+    ),
+    Field("password", "Password of the user", secret=True, where=_USERS),
 )
 
 system = System(
@@ -123,4 +142,6 @@ system = System(
     style="sales",
     reference_form="long",
     kinds=kinds,
+    address_example="https://b1.example:50000",
+    guide="setup/business-one.md",
 )

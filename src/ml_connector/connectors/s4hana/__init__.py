@@ -19,6 +19,9 @@ def kinds(settings: Mapping[str, object]) -> frozenset[Kind]:
     return posted - {Kind.REVERSAL} if str(settings.get("journal_version")) == "2020" else posted
 
 
+_ARRANGEMENT = "SAP: Communication Arrangements, the one for this connector, OAuth 2.0 Details"
+_USERS = "SAP: Maintain Communication Users"
+
 FIELDS = (
     Field(
         "auth",
@@ -28,14 +31,19 @@ FIELDS = (
         default="oauth",
         choices=("oauth", "basic", "certificate"),
         required=False,
+        usual=True,
     ),
     Field(
         "token_url",
         "Token URL",
-        "Shown in the communication arrangement. Default: /sap/bc/sec/oauth2/token on the API host.",
+        "Left empty: /sap/bc/sec/oauth2/token on the API host.",
         required=False,
+        where=_ARRANGEMENT,
+        when=("auth", "oauth"),
+        usual=True,
+        example="https://my123456.authentication.example/sap/bc/sec/oauth2/token",
     ),
-    Field("company_code", "Company code", "Four characters, e.g. 1710.", identity=True),
+    Field("company_code", "Company code", "Four characters: whose books these are.", identity=True, example="1710"),
     Field("created_by_user", "Created by", "User name that documents carry, 1 to 12 characters.", required=False),
     Field("sap_client", "SAP client", "Private edition only, e.g. 100.", required=False, identity=True),
     Field("document_type_order", "Document type of orders", default="DR", required=False),
@@ -97,13 +105,38 @@ FIELDS = (
         required=False,
     ),
     Field("allow_private", "Address in a private network", default=False, type="boolean", required=False),
-    Field("user", "Communication user", secret=True, required=False),
-    Field("password", "Password of the communication user", secret=True, required=False),
-    Field("client_id", "OAuth client ID", "The communication user.", secret=True, required=False),
-    Field("client_secret", "OAuth client secret", secret=True, required=False),
-    Field("client_certificate", "Client certificate (PEM)", secret=True, required=False),
-    Field("client_key", "Key of the client certificate (PEM)", secret=True, required=False),
-    Field("client_key_password", "Password of the key", secret=True, required=False),
+    Field("user", "Communication user", secret=True, required=False, where=_USERS, when=("auth", "basic")),
+    Field(
+        "password",
+        "Password of the communication user",
+        secret=True,
+        required=False,
+        where=_USERS,
+        when=("auth", "basic"),
+    ),
+    Field(
+        "client_id",
+        "OAuth client ID",
+        "The communication user.",
+        secret=True,
+        required=False,
+        where=_ARRANGEMENT,
+        when=("auth", "oauth"),
+    ),
+    Field(
+        "client_secret",
+        "OAuth client secret",
+        "The communication user's password.",
+        secret=True,
+        required=False,
+        where=_USERS,
+        when=("auth", "oauth"),
+    ),
+    Field("client_certificate", "Client certificate (PEM)", secret=True, required=False, when=("auth", "certificate")),
+    Field(
+        "client_key", "Key of the client certificate (PEM)", secret=True, required=False, when=("auth", "certificate")
+    ),
+    Field("client_key_password", "Password of the key", secret=True, required=False, when=("auth", "certificate")),
 )
 
 system = System(
@@ -115,4 +148,6 @@ system = System(
     style="journal",
     reference_form="short",
     kinds=kinds,
+    address_example="https://my123456-api.s4hana.example",
+    guide="setup/s4hana.md",
 )

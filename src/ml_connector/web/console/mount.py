@@ -5,7 +5,17 @@ from fastapi import FastAPI
 from ml_connector.flows.runtime import Runtime
 from ml_connector.web.console.assets import assets
 from ml_connector.web.console.frame import Pages
-from ml_connector.web.console.pages import audit, holds, overview, people, reconciliation, record, records, settings
+from ml_connector.web.console.pages import (
+    audit,
+    connections,
+    holds,
+    overview,
+    people,
+    reconciliation,
+    record,
+    records,
+    settings,
+)
 
 ROUTERS = {
     "holds": holds.router,
@@ -15,6 +25,7 @@ ROUTERS = {
     "reconciliation": reconciliation.router,
     "audit": audit.router,
     "settings": people.router,
+    "connections": connections.router,
     "alerts": settings.router,
 }
 """Place of the left bar -> its pages; `alerts` stands under settings."""

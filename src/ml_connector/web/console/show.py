@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from markupsafe import Markup, escape
 
-from ml_connector.connectors.base import StoredDocument
 from ml_connector.domain.money import decimals, round_half_up
 
 DASH: Final = "–"
@@ -173,11 +172,6 @@ def percent(part: float) -> str:
     return f"{part:.0f}{THIN}%"
 
 
-def stored_amount(document: StoredDocument) -> Decimal:
-    """What a document comes to as an ERP shows it: one side of its lines."""
-    return sum((line.amount for line in document.lines if line.amount > 0), Decimal(0))
-
-
 def marked(text: str, asked: str) -> Markup:
     """`text` with what was searched for marked, at the beginnings of its words."""
     words = [word for word in asked.casefold().split() if word]
@@ -191,6 +185,11 @@ def marked(text: str, asked: str) -> Markup:
     return Markup(" ").join(shown)
 
 
+def sentence(text: str) -> str:
+    """With a capital letter and a full stop."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
+
+
 def initials(name: str) -> str:
     """Two letters for a person's mark."""
     parts = [part for part in name.replace(".", " ").replace("@", " ").replace("_", " ").split() if part]
@@ -200,5 +199,6 @@ def initials(name: str) -> str:
 FILTERS = {
     "number": number, "amount": amount, "money": money, "difference": difference, "sums": sums, "plural": plural,
     "spelled": spelled, "moment": moment, "exactly": exactly, "clock": clock, "day": day, "span": span, "age": age,
-    "percent": percent, "marked": marked, "initials": initials, "stored_amount": stored_amount,
+    "percent": percent, "marked": marked, "initials": initials,
+    "sentence": sentence,
 }  # fmt: skip

@@ -124,6 +124,14 @@ document.addEventListener("click", event => {
   if (option && option.ariaDisabled !== "true") choose(option.closest(".combobox"), option);
 });
 
+// ---- blanks that matter with one value of another blank alone
+const matters = () => all("[data-when]").forEach(part => {
+  const [name, value] = part.dataset.when.split("="), other = part.closest("form").elements[name];
+  part.hidden = !!other && other.value !== value;
+});
+document.addEventListener("change", matters);
+matters();
+
 // ---- what has been edited is never replaced under the hand
 document.addEventListener("input", event => event.target.closest("[data-keep]")?.setAttribute("data-dirty", ""));
 
