@@ -156,6 +156,14 @@ async def test_what_does_not_last_is_not_told(database: Database, of: Integratio
     assert await states(database) == []
 
 
+async def test_a_rule_of_one_integration_goes_although_another_of_its_name_stays(database: Database) -> None:
+    for integrations in ((0, 1), (0,)):
+        async with database.transaction() as sql:
+            await alert_rules.save_rules(sql, [Rule("late", "late", integration=each) for each in integrations])
+            kept = {each.integration for each in (await alert_rules.read(sql)).rules if each.name == "late"}
+        assert kept == set(integrations)
+
+
 async def test_a_muted_rule_looks_and_says_nothing(
     database: Database, vault: Vault, receiver: Receiver, of: Integration
 ) -> None:

@@ -7,7 +7,7 @@ import hmac
 import json
 import socket
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -87,10 +87,12 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(database_url: str, change: Any = None, settings: Settings = PLAIN) -> AsyncGenerator[Served]:
+async def serving(
+    database_url: str, change: Any = None, settings: Settings = PLAIN, environment: Mapping[str, str] = ENVIRONMENT
+) -> AsyncGenerator[Served]:
     database = Database(database_url, application="test", pool_size=10)
     vault = Vault(database, MasterKeys([MasterKey.new()]))
-    await apply(database, vault, loaded(change), ENVIRONMENT, author="test")
+    await apply(database, vault, loaded(change), environment, author="test")
     registry = Registry(database)
     shared = Shared(database, vault, metrics=Metrics())
     runtime = Runtime(database, registry, vault, shared.audit, shared.services_for, shared.metrics)

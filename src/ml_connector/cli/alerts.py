@@ -163,6 +163,7 @@ async def _setup(home: Opened) -> Setup:
 async def _apply(home: Opened, wanted: AlertsFile, file: Path) -> None:
     known = {each.name: each.id for each in await home.registry.integrations(active=False)}
     rules = wanted.rules_for(known)
+    alert_rules.check_told(rules, wanted.channels.keys())
     before = await _setup(home)
     for name, given in wanted.channels.items():
         address = address_of(name, given, file.parent)
@@ -176,9 +177,6 @@ async def _apply(home: Opened, wanted: AlertsFile, file: Path) -> None:
             raise RuleError(f"channel {name!r} is new and has no url")
     for name in before.channels.keys() - wanted.channels.keys():
         await alert_channels.remove(home.database, home.vault, name)
-    missing = {name for rule in rules for name in rule.channels} - wanted.channels.keys()
-    if missing:
-        raise RuleError(f"a rule tells {sorted(missing)[0]!r}, and there is no such channel")
     async with home.database.transaction() as sql:
         await alert_rules.save_rules(sql, rules)
         facts = {"event": "set", "rules": [rule.name for rule in rules], "channels": sorted(wanted.channels)}

@@ -37,6 +37,7 @@ from ml_connector.config.mapping import mapping_from
 from ml_connector.config.policy import policy_from
 from ml_connector.connectors.base import StoredDocument
 from ml_connector.domain.mapping import Mapping as Tables
+from ml_connector.domain.money import round_half_up
 from ml_connector.domain.policy import Policy
 from ml_connector.engine.embedded import DEFAULT_DIRECTORY, EmbeddedPostgres
 from ml_connector.reconcile.names import SALE, Names
@@ -379,7 +380,10 @@ def _show(out: Output, result: TieOut, stock: StockTie | None, shipped: Shipment
         "Tie-out: what the store says against what the ERP holds",
         ("day", "currency", "what", "store", "ERP", "documents", "difference"),
         [
-            (r.day, r.currency, r.kind, r.store.normalize(), r.erp.normalize(), r.documents, r.difference)
+            (
+                *(r.day, r.currency, r.kind, round_half_up(r.store, r.currency), round_half_up(r.erp, r.currency)),
+                *(r.documents, r.difference),
+            )
             for r in result.rows
         ],
     )

@@ -1,5 +1,6 @@
 """What must I decide? Held records by reason, with the money that waits, and the fix."""
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +9,23 @@ from decimal import Decimal
 
 from ml_connector.config.entry import SETTERS
 from ml_connector.connectors.base import Connector, LedgerAccount, ReadsChart
-from ml_connector.desk import wording
+from ml_connector.connectors.errors import ConnectorError
+from ml_connector.desk import decide, wording
+from ml_connector.desk.decide import Look, Undecided, Verdict
+from ml_connector.desk.record import Paper, paper_of
 from ml_connector.desk.records import Listed, listed
+from ml_connector.domain.documents import Kind
+from ml_connector.engine import postings
 from ml_connector.engine.database import Database
+from ml_connector.engine.postings import Name, Posting, State
 from ml_connector.engine.status import OpenPostings, open_postings
 from ml_connector.engine.views import counts, record_list
 from ml_connector.engine.views.counts import Hold
 from ml_connector.engine.views.record_list import Filter
+from ml_connector.flows.runtime import Runtime
+
+LOOK_S = 15.0
+"""How long a page waits for the ERP to show a document."""
 
 CHART_S = 900.0
 """How long a chart of accounts that was read is shown before it is read again."""
@@ -24,6 +35,8 @@ FROM_THE_CHART = frozenset({"payment_method", "account", "revenue", "tax_account
 """Kinds whose value is an account of the ERP's chart."""
 
 ENDS_BY_ITSELF = frozenset({"awaiting_capture", "status_held"})
+ABOUT_A_DOCUMENT = frozenset({"posting_held", "reversed_in_erp"})
+"""Holds that end when a person says what is true of a document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +61,10 @@ class Group:
         """Kind and key of what the mapping lacks; empty for other holds."""
         kind, _, key = self.hold.key.partition("|")
         return (kind, key) if self.hold.kind == "unmapped" else ("", "")
+
+    @property
+    def is_about_a_document(self) -> bool:
+        return self.hold.kind in ABOUT_A_DOCUMENT
 
     @property
     def can_be_chosen(self) -> bool:
@@ -106,6 +123,83 @@ def _group(hold: Hold, erp: str) -> Group:
         wording.todo(hold.kind, erp),
         wording.verb(hold.kind, hold.key),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """A verdict that can be given. `follows`: what it does; `why_not`: why the ERP's own books bar it now."""
+
+    verdict: Verdict
+    title: str
+    follows: str
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A document that waits for a person: as it was sent, and as it is there. `look` None: `unread` says why it could
+    not be read."""
+
+    paper: Paper
+    error: str
+    home: str
+    look: Look | None
+    unread: str
+    says: Sequence[Say]
+
+
+@dataclass(frozen=True, slots=True)
+class Papers:
+    """All that a hold of a document is about; mostly one."""
+
+    held: Sequence[Held]
+
+
+_TITLES: Mapping[Verdict, str] = {
+    Verdict.RIGHT: "It is right as it is there",
+    Verdict.GONE: "It is gone: deleted or reversed there",
+    Verdict.RETRY: "Try it again",
+}
+
+
+async def papers(runtime: Runtime, integration: int, reference: str) -> Papers:
+    """The documents under `reference` that a hold is about, each looked at in the ERP now, for `LOOK_S` at most."""
+    rows = await decide.held_under(runtime.database, integration, reference)
+    return Papers([await _held(runtime, row) for row in rows])
+
+
+async def _held(runtime: Runtime, posting: Posting) -> Held:
+    look, unread = None, ""
+    try:
+        async with asyncio.timeout(LOOK_S):
+            look = await decide.look(runtime, posting)
+    except TimeoutError:
+        unread = f"no answer within {LOOK_S:.0f} s"
+    except (ConnectorError, LookupError, ValueError) as error:
+        unread = str(error)
+    home = "store" if posting.kind == Kind.SHIPMENT.value else "ERP"
+    return Held(paper_of(posting), posting.error or "", home, look, unread, _says(posting, look))
+
+
+def _says(posting: Posting, look: Look | None) -> list[Say]:
+    """The three, each with what follows from it. Whatever is shown here, `decide` asks the ERP once more."""
+    written = posting.name.written
+    again = postings.decided_gone(posting) is State.PLANNED
+    nextone = Name(posting.name.reference, posting.name.generation + 1).written
+    follows = {
+        Verdict.RIGHT: f"What stands there counts as {written} from now on, and is never changed by itself.",
+        Verdict.GONE: f"{written} is sent again, after a look-up." if again
+        else f"The next run books it anew as {nextone}. While a live document stood there it would be booked twice, so "
+        "that is refused.",
+        Verdict.RETRY: f"{written} is looked up again and sent only if it is not there. If the same thing still stands "
+        "there, it is held again.",
+    }  # fmt: skip
+    barred = {verdict: decide.refusal(look, verdict) for verdict in Verdict} if look is not None else {}
+    return [Say(each, _TITLES[each], follows[each], _said(barred.get(each))) for each in Verdict]
+
+
+def _said(refused: Undecided | None) -> str:
+    return str(refused).replace("`", "“", 1).replace("`", "”", 1) if refused is not None else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -50,6 +50,7 @@ class Paper:
     lines: Sequence[tuple[str, str, Decimal | None, Decimal | None]]
     decided_by: str
     kind: str
+    day: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +216,7 @@ def paper_of(posting: Posting) -> Paper:
         ],
         decided,
         posting.kind,
+        document.posting_date,
     )
 
 

@@ -111,17 +111,22 @@ async def remove(db: Database, vault: Vault, name: str) -> None:
         await vault.delete(INSTALLATION, _secret(name), on=sql)
 
 
+async def address(vault: Vault, name: str) -> str:
+    """The channel's address, a secret. Raises `UnknownSecret`."""
+    return await vault.get(INSTALLATION, _secret(name))
+
+
 async def send(vault: Vault, channel: Channel, message: Message) -> None:
     """Raises `ChannelError`."""
     try:
-        address = await vault.get(INSTALLATION, _secret(channel.name))
+        where = await address(vault, channel.name)
     except UnknownSecret:
         raise ChannelError("the channel has no address") from None
     try:
-        await check_address(address, allow_private=channel.allow_private)
+        await check_address(where, allow_private=channel.allow_private)
     except RuleError as error:
         raise ChannelError(str(error)) from None
-    target: Any = _instance(address)
+    target: Any = _instance(where)
     target.redirects = False  # the host that was checked is the one that is called
     target.socket_connect_timeout = target.socket_read_timeout = SEND_WITHIN_S / 3
     try:

@@ -1,6 +1,6 @@
 """Rules and channels of alerts: what a person may set, with what comes with the product where nobody set anything."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
@@ -163,7 +163,12 @@ SAVE_RULE = text("""
 INSERT INTO alert_rules (integration, name, content) VALUES (:integration, :name, CAST(:content AS jsonb))
 ON CONFLICT (integration, name) DO UPDATE SET content = excluded.content
 """)
-DELETE_RULES = text("DELETE FROM alert_rules WHERE NOT (name = ANY(CAST(:names AS text[])))")
+DELETE_OTHERS = text("""
+DELETE FROM alert_rules WHERE NOT EXISTS (
+  SELECT FROM unnest(CAST(:integrations AS int[]), CAST(:names AS text[])) AS kept(integration, name)
+   WHERE kept.integration = alert_rules.integration AND kept.name = alert_rules.name)
+""")
+DELETE_RULE = text("DELETE FROM alert_rules WHERE integration = :integration AND name = :name")
 MUTE = text("""
 INSERT INTO alert_rules (integration, name, content, muted_until)
 VALUES (:integration, :name, CAST(:content AS jsonb), statement_timestamp() + :for_s * interval '1 second')
@@ -219,10 +224,28 @@ async def read(sql: AsyncConnection) -> Setup:
 
 async def save_rules(sql: AsyncConnection, rules: Sequence[Rule]) -> None:
     """These rules, and of those that come with the product the ones that are not among them; no others."""
-    await sql.execute(DELETE_RULES, {"names": [rule.name for rule in rules]})
+    kept = {"integrations": [rule.integration for rule in rules], "names": [rule.name for rule in rules]}
+    await sql.execute(DELETE_OTHERS, kept)
     for rule in rules:
-        content = dump_json(_floatless(rule.as_json()))
-        await sql.execute(SAVE_RULE, {"integration": rule.integration, "name": rule.name, "content": content})
+        await save_rule(sql, rule)
+
+
+async def save_rule(sql: AsyncConnection, rule: Rule) -> None:
+    """One rule, new or in the place of the one of its name; until when it is muted stays."""
+    content = dump_json(_floatless(rule.as_json()))
+    await sql.execute(SAVE_RULE, {"integration": rule.integration, "name": rule.name, "content": content})
+
+
+async def delete_rule(sql: AsyncConnection, name: str, integration: int) -> None:
+    """The rule is gone. One that comes with the product is as it came."""
+    await sql.execute(DELETE_RULE, {"integration": integration, "name": name})
+
+
+def check_told(rules: Sequence[Rule], channels: Collection[str]) -> None:
+    """Raises `RuleError` where a rule tells a channel that is not there: it would tell nobody."""
+    missing = {name for rule in rules for name in rule.channels} - set(channels)
+    if missing:
+        raise RuleError(f"a rule tells {sorted(missing)[0]!r}, and there is no such channel")
 
 
 async def mute(sql: AsyncConnection, rule: Rule, for_s: float) -> datetime:

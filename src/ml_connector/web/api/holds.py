@@ -9,14 +9,16 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 
 from ml_connector.config.entry import SETTERS, NotSaved, save_entry
+from ml_connector.connectors.errors import ConnectorError
 from ml_connector.desk import actions, wording
+from ml_connector.desk.decide import Undecided, UnknownDocument, Verdict, decide
 from ml_connector.engine.actor import actor
 from ml_connector.engine.records import Lane
 from ml_connector.engine.views import counts
 from ml_connector.engine.views.counts import Hold
 from ml_connector.web.api.parts import Decides, Looks, Maps, Scope, api_of
-from ml_connector.web.api.problems import wrong_field
-from ml_connector.web.api.shapes import KEYS_AT_ONCE, Amount, Name, Typed, amounts
+from ml_connector.web.api.problems import Refusal, wrong_field
+from ml_connector.web.api.shapes import KEYS_AT_ONCE, Amount, Name, Typed, Words, amounts
 
 router = APIRouter(prefix="/holds", tags=["holds"])
 HoldKey = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$", examples=["payment_method|Later&Co"])]
@@ -83,6 +85,29 @@ class Saved(Released):
     version: int = Field(examples=[7])
 
 
+class Decision(BaseModel):
+    """What a person found in the ERP."""
+
+    integration: Name = Field(examples=["eu"])
+    reference: Name = Field(description="The document as the ERP has it.", examples=["S1-O1042", "S1-O1042-2"])
+    verdict: Verdict = Field(
+        description="`right`: it is right as it is. `gone`: deleted or reversed by hand. `retry`: it is tried again."
+    )
+    why: Words = Field(default="", description="For the audit.", examples=["reversed by mistake"])
+    force: bool = Field(
+        default=False, description="With `right`: although the ERP does not show exactly one live document."
+    )
+
+
+class DecisionTaken(BaseModel):
+    """What follows. The record runs again."""
+
+    reference: str = Field(examples=["S1-O1042"])
+    flow: str = Field(examples=["orders"])
+    key: str = Field(examples=["1042"])
+    said: str = Field(examples=["it is tried again, after a look-up as always"])
+
+
 @router.get("", operation_id="holds")
 async def find(request: Request, person: Looks, integration: Typed = "") -> HoldsShown:
     """What must be decided, by reason and money."""
@@ -112,6 +137,22 @@ async def entry(request: Request, body: Entry, person: Maps) -> Saved:
     except NotSaved as error:
         raise wrong_field("value", str(error)) from error
     return Saved(version=saved.version, count=saved.count, released=_lanes(saved.released))
+
+
+@router.post("/decide", operation_id="decide")
+async def say(request: Request, body: Decision, person: Decides) -> DecisionTaken:
+    """What is true of a held document; the ERP is asked first. 409: it shows something else, or could not be asked."""
+    api = api_of(request)
+    one = await api.one(body.integration)
+    try:
+        done = await decide(api.runtime, one.id, body.reference, body.verdict, why=body.why, force=body.force)
+    except UnknownDocument as error:
+        raise Refusal(404, str(error)) from error
+    except Undecided as error:
+        raise Refusal(409, str(error)) from error
+    except ConnectorError as error:
+        raise Refusal(409, f"The ERP could not be asked, so nothing was decided: {error}") from error
+    return DecisionTaken(reference=done.reference, flow=done.flow, key=done.record, said=done.said)
 
 
 def _lanes(released: Mapping[Lane, Sequence[str]]) -> list[LaneReleased]:

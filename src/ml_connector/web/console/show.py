@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from markupsafe import Markup, escape
 
+from ml_connector.connectors.base import StoredDocument
 from ml_connector.domain.money import decimals, round_half_up
 
 DASH: Final = "–"
@@ -172,6 +173,11 @@ def percent(part: float) -> str:
     return f"{part:.0f}{THIN}%"
 
 
+def stored_amount(document: StoredDocument) -> Decimal:
+    """What a document comes to as an ERP shows it: one side of its lines."""
+    return sum((line.amount for line in document.lines if line.amount > 0), Decimal(0))
+
+
 def marked(text: str, asked: str) -> Markup:
     """`text` with what was searched for marked, at the beginnings of its words."""
     words = [word for word in asked.casefold().split() if word]
@@ -199,6 +205,6 @@ def initials(name: str) -> str:
 FILTERS = {
     "number": number, "amount": amount, "money": money, "difference": difference, "sums": sums, "plural": plural,
     "spelled": spelled, "moment": moment, "exactly": exactly, "clock": clock, "day": day, "span": span, "age": age,
-    "percent": percent, "marked": marked, "initials": initials,
+    "percent": percent, "marked": marked, "initials": initials, "stored_amount": stored_amount,
     "sentence": sentence,
 }  # fmt: skip

@@ -9,8 +9,9 @@ from starlette.responses import RedirectResponse, Response
 
 from ml_connector.config.entry import NotSaved, save_entry
 from ml_connector.connectors.errors import ConnectorError
-from ml_connector.desk import actions, holds, wording
-from ml_connector.desk.holds import FROM_THE_CHART
+from ml_connector.desk import actions, decide, holds, wording
+from ml_connector.desk.decide import Undecided, Verdict
+from ml_connector.desk.holds import FROM_THE_CHART, Group, Papers
 from ml_connector.domain.access import Person, Right
 from ml_connector.engine.actor import actor
 from ml_connector.web.access import requires
@@ -25,18 +26,69 @@ MAPS = Depends(requires(Right.map))
 @router.get("/holds")
 async def show(request: Request, person: Person = LOOKS) -> Response:
     """The page, with the chosen group or the one with most money."""
-    return await _page(request, request.query_params.get("group", ""))
+    return await _page(request, request.query_params.get("group", ""), look="look" in request.query_params)
 
 
-async def _page(request: Request, chosen: str, status: int = 200, problem: str = "", typed: str = "") -> Response:
+async def _page(
+    request: Request, chosen: str, status: int = 200, problem: str = "", typed: str = "",
+    refused: Undecided | None = None, *, look: bool = False,
+) -> Response:  # fmt: skip
     pages = pages_of(request)
     frame = await pages.frame(request)
     found = await holds.read(pages.database, _erps(frame), chosen)
+    papers = await _papers(request, found.chosen) if look and found.chosen is not None else None
     return await pages.render(
         request, "holds.html", status, here="holds", found=found, group=found.chosen, picked=bool(chosen),
         erps=_erps(frame), charted=FROM_THE_CHART, problem=problem, typed=typed,
-        done=request.query_params.get("done", ""), by_itself=holds.ENDS_BY_ITSELF,
+        done=request.query_params.get("done", ""), by_itself=holds.ENDS_BY_ITSELF, papers=papers, refused=refused,
     )  # fmt: skip
+
+
+async def _papers(request: Request, group: Group) -> Papers | None:
+    if not group.is_about_a_document:
+        return None
+    return await holds.papers(pages_of(request).runtime, group.hold.integration, group.hold.key)
+
+
+@router.get("/holds/document")
+async def document(request: Request, group: str = "", person: Person = LOOKS) -> Response:
+    """What the ERP shows now of the document that a group is about, and what can be said of it: a part of the page,
+    read after it."""
+    pages = pages_of(request)
+    frame = await pages.frame(request)
+    found = await holds.read(pages.database, _erps(frame), group or "none")
+    papers = await _papers(request, found.chosen) if found.chosen is not None else None
+    return await pages.render(
+        request, "holds_document.html", group=found.chosen, papers=papers, erps=_erps(frame), refused=None
+    )
+
+
+@router.post("/holds/decide")
+async def say(
+    request: Request,
+    group: Annotated[str, Form()],
+    reference: Annotated[str, Form()],
+    verdict: Annotated[str, Form()] = "",
+    why: Annotated[str, Form()] = "",
+    force: Annotated[str, Form()] = "",
+    person: Person = DECIDES,
+) -> Response:
+    """What a person says is true of a document; the ERP is asked first."""
+    pages = pages_of(request)
+    integration, _, _ = _parts(group, await pages.frame(request))
+    try:
+        chosen = Verdict(verdict)
+    except ValueError:
+        return await _page(request, group, 422, refused=Undecided("Say which of the three it is."), look=True)
+    try:
+        done = await decide.decide(pages.runtime, integration, reference, chosen, why=why, force=bool(force))
+    except Undecided as error:
+        return await _page(request, group, 422, refused=error, look=True)
+    except ConnectorError as error:
+        refused = Undecided(f"The ERP could not be asked, so nothing was decided: {error}", forcible=chosen == "right")
+        return await _page(request, group, 422, refused=refused)
+    said = f"{done.reference}: {done.said}. {wording.called(done.flow, done.record)} runs again."
+    return RedirectResponse("/holds?" + urlencode({"done": said}), 303)
 
 
 @router.get("/holds/options")

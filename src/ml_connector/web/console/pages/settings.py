@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from ml_connector.desk import alerts
+from ml_connector.desk import alert_edit, alerts
 from ml_connector.desk.actions import Refused
 from ml_connector.desk.alerts import Settings
 from ml_connector.domain.access import Person, Right
@@ -15,20 +15,30 @@ from ml_connector.engine.alert_channels import Message
 from ml_connector.web.access import requires
 from ml_connector.web.access.parts import access_of
 from ml_connector.web.console.frame import chosen_integration, pages_of
+from ml_connector.web.console.pages import alert_forms
 from ml_connector.web.console.show import plural, spelled
 
-router = APIRouter(prefix="/settings", max_body_size=64 * 1024)
+router = APIRouter(max_body_size=64 * 1024)
+router.include_router(alert_forms.router)
 LOOKS = Depends(requires(Right.look))
 RULES = Depends(requires(Right.rule))
 HERE = "/settings/alerts"
+SAID = {
+    "muted": "{}: nobody is told for that long; it goes on looking.",
+    "saved": "{} is saved. The worker looks by it within a minute.",
+    "channel": "Channel {} is saved. Send a test to see that it arrives.",
+    "deleted": "{} is gone.",
+}
 MUTES = {"60": "an hour", "480": "8 hours", "1440": "a day", "0": "speak again"}
 
 
-@router.get("/alerts")
+@router.get("/settings/alerts")
 async def show(request: Request, person: Person = LOOKS) -> Response:
     """The page."""
-    muted = request.query_params.get("muted", "")
-    return await _page(request, said=f"{muted}: nobody is told for that long; it goes on looking." if muted else "")
+    told = request.query_params
+    said = next((words.format(told[name]) for name, words in SAID.items() if told.get(name)), "")
+    gone = told.get("gone", "")
+    return await _page(request, said=said, refused=f"{gone} is not there any more." if gone else "")
 
 
 async def _page(
@@ -38,9 +48,10 @@ async def _page(
     frame = await pages.frame(request)
     found = await alerts.read(pages.database, chosen_integration(frame, await pages.registry.integrations()))
     names = {0: "every integration", **{each.id: each.name for each in frame.choices}}
+    known = [each.name for each in found.channels]
     return await pages.render(
         request, "alerts.html", status, here="settings", found=found, heading=heading(found), names=names, mutes=MUTES,
-        said=said, refused=refused, sent=sent,
+        said=said, refused=refused, sent=sent, endings=await alert_edit.endings(access_of(request).vault, known),
     )  # fmt: skip
 
 
@@ -57,7 +68,7 @@ def heading(found: Settings) -> tuple[str, str]:
     return (f"{spelled(count)} alert{'s fire' if count != 1 else ' fires'}" if count else "Nothing fires"), told
 
 
-@router.post("/alerts/test")
+@router.post("/settings/alerts/test")
 async def send_test(request: Request, channel: Annotated[str, Form()] = "", person: Person = RULES) -> Response:
     """Sends a message, and shows exactly what was sent."""
     access = access_of(request)
@@ -70,7 +81,7 @@ async def send_test(request: Request, channel: Annotated[str, Form()] = "", pers
     return await _page(request, said=f"Sent to {channel}, word for word:", sent=sent)
 
 
-@router.post("/alerts/mute")
+@router.post("/settings/alerts/mute")
 async def mute(
     request: Request,
     rule: Annotated[str, Form()] = "",
