@@ -11,6 +11,7 @@ from ml_connector.domain.access import Role
 from ml_connector.engine import alert_rules
 from ml_connector.engine.alert_rules import KINDS, Rule
 from ml_connector.engine.audit_queries import Question, page
+from ml_connector.engine.registry import Registry
 from tests.web.serving import Served, serving
 from tests.web.test_pages2 import Hook
 from tests.web.visitors import COOKIE, Visitor, session, user
@@ -191,3 +192,32 @@ async def test_who_may_not_is_told_who_may(served: Served) -> None:
         answer = await clerk.get(path)
         assert answer.status == 403
         assert "you need the role operator" in answer.text
+
+
+# ------------------------------------------------------------------ retention and the nightly hour
+
+
+async def test_an_administrator_changes_how_long_things_are_kept_and_when_the_night_runs(served: Served) -> None:
+    eu = await name_of(served)
+    oscar, ada = await visitor(served, Role.operator), await visitor(served, Role.administrator)
+    assert "administrator may change it" in (await oscar.get("/settings/alerts")).text
+    given = {"of": eu, "audit_days": "730", "webhook_days": "14", "hour": "5"}
+    assert (await oscar.send("/settings/kept", given)).status == 403
+    assert 'name="audit_days"' in (await ada.get(f"/settings/alerts?change={eu}")).text
+    answer = await ada.send("/settings/kept", given)
+    assert answer.headers["Location"] == f"/settings/alerts?kept={eu}"
+    text = (await ada.get("/settings/alerts")).text
+    assert "730 days" in text
+    assert "14 days" in text
+    assert "05:00" in text
+    stored = await Registry(served.database).integrations()
+    assert stored[0].reconcile.hour == 5
+    assert stored[0].retention_days == {"audit_days": 730, "webhook_days": 14}
+    changed = (await page(served.database, Question(kinds=("config",)))).rows
+    assert changed[0].who == "user:administrator.ann"
+    assert (await ada.send("/settings/kept", given)).headers["Location"] == f"/settings/alerts?same={eu}"
+    for wrong in ({"audit_days": "6"}, {"webhook_days": "x"}, {"hour": "24"}, {"audit_days": "99999999"}):
+        refused = await ada.send("/settings/kept", {**given, **wrong})
+        assert refused.status == 422, wrong
+        assert "write a whole number" in refused.text
+    assert stored == await Registry(served.database).integrations()

@@ -7,6 +7,7 @@ from typing import Final
 
 from ml_connector.desk import wording
 from ml_connector.desk.actions import Refused
+from ml_connector.desk.keeping import Kept, kept
 from ml_connector.engine import alert_channels, alert_rules, alerts
 from ml_connector.engine.alert_channels import ChannelError, Message
 from ml_connector.engine.alert_conditions import duration
@@ -15,8 +16,8 @@ from ml_connector.engine.alerts import Alert
 from ml_connector.engine.audit import append, entry
 from ml_connector.engine.database import Database
 from ml_connector.engine.registry import Integration
-from ml_connector.engine.retention import Retention
 from ml_connector.engine.vault import Vault
+from ml_connector.engine.views import notes
 
 _SENTENCES: Final[Mapping[str, str]] = {
     "late": "{flow} are later than {over}",
@@ -53,14 +54,6 @@ class RuleLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """How long rows of one integration are kept."""
-
-    name: str
-    retention: Retention
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """`firing`: what is wrong now; `recent`: what is well again."""
 
@@ -77,6 +70,7 @@ async def read(database: Database, integrations: Sequence[Integration]) -> Setti
     found = [each for each in await alerts.alerts(database) if each.integration in (0, *names)]
     async with database.connect() as sql:
         setup = await alert_rules.read(sql)
+        zones = await notes.zones(sql)
     lines = [_line(rule, names, found) for rule in setup.rules if rule.integration in (0, *names)]
     lines.sort(key=lambda line: (-line.firing, line.rule.off, line.rule.name))
     return Settings(
@@ -84,7 +78,7 @@ async def read(database: Database, integrations: Sequence[Integration]) -> Setti
         [each for each in found if each.state == "recovered"][:10],
         lines,
         list(setup.channels.values()),
-        [Kept(each.name, Retention(**each.retention_days)) for each in integrations],
+        [kept(each, zones.get(each.id, "UTC")) for each in integrations],
     )
 
 

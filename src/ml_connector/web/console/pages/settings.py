@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from ml_connector.desk import alert_edit, alerts
+from ml_connector.desk import alert_edit, alerts, keeping
 from ml_connector.desk.actions import Refused
 from ml_connector.desk.alerts import Settings
 from ml_connector.domain.access import Person, Right
@@ -22,12 +22,15 @@ router = APIRouter(max_body_size=64 * 1024)
 router.include_router(alert_forms.router)
 LOOKS = Depends(requires(Right.look))
 RULES = Depends(requires(Right.rule))
+ADMINISTERS = Depends(requires(Right.administer))
 HERE = "/settings/alerts"
 SAID = {
     "muted": "{}: nobody is told for that long; it goes on looking.",
     "saved": "{} is saved. The worker looks by it within a minute.",
     "channel": "Channel {} is saved. Send a test to see that it arrives.",
     "deleted": "{} is gone.",
+    "kept": "{}: saved. It holds from the next sweep and the next night on.",
+    "same": "{}: nothing was different.",
 }
 MUTES = {"60": "an hour", "480": "8 hours", "1440": "a day", "0": "speak again"}
 
@@ -38,11 +41,19 @@ async def show(request: Request, person: Person = LOOKS) -> Response:
     told = request.query_params
     said = next((words.format(told[name]) for name, words in SAID.items() if told.get(name)), "")
     gone = told.get("gone", "")
-    return await _page(request, said=said, refused=f"{gone} is not there any more." if gone else "")
+    refused = f"{gone} is not there any more." if gone else ""
+    return await _page(request, said=said, refused=refused, change=told.get("change", ""))
 
 
 async def _page(
-    request: Request, status: int = 200, *, said: str = "", refused: str = "", sent: Message | None = None
+    request: Request,
+    status: int = 200,
+    *,
+    said: str = "",
+    refused: str = "",
+    sent: Message | None = None,
+    change: str = "",
+    asked: keeping.Asked | None = None,
 ) -> Response:
     pages = pages_of(request)
     frame = await pages.frame(request)
@@ -51,7 +62,8 @@ async def _page(
     known = [each.name for each in found.channels]
     return await pages.render(
         request, "alerts.html", status, here="settings", found=found, heading=heading(found), names=names, mutes=MUTES,
-        said=said, refused=refused, sent=sent, endings=await alert_edit.endings(access_of(request).vault, known),
+        said=said, refused=refused, sent=sent,
+        endings=await alert_edit.endings(access_of(request).vault, known), change=change, asked=asked,
     )  # fmt: skip
 
 
@@ -101,3 +113,24 @@ async def mute(
         return await _page(request, 422, refused=str(error))
     told = {"muted": rule} if minutes != "0" else {}
     return RedirectResponse(f"{HERE}?{urlencode(told)}", 303)
+
+
+@router.post("/settings/kept")
+async def keep(
+    request: Request,
+    of: Annotated[str, Form()] = "",
+    audit_days: Annotated[str, Form()] = "",
+    webhook_days: Annotated[str, Form()] = "",
+    hour: Annotated[str, Form()] = "",
+    person: Person = ADMINISTERS,
+) -> Response:
+    """How long things of an integration are kept, and when its night's reconciliation runs."""
+    access = access_of(request)
+    asked = keeping.Asked(audit_days, webhook_days, hour)
+    if of not in {each.name for each in (await pages_of(request).frame(request)).choices}:
+        return RedirectResponse(f"{HERE}?{urlencode({'gone': of or 'The integration'})}", 303)
+    try:
+        changed = await keeping.save(access.database, access.vault, of, asked)
+    except Refused as error:
+        return await _page(request, 422, refused=str(error), change=of, asked=asked)
+    return RedirectResponse(f"{HERE}?{urlencode({'kept' if changed else 'same': of})}", 303)
