@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -20,11 +22,20 @@ from schemathesis.specs.openapi.checks import (
 from sqlalchemy import text
 
 from ml_connector.domain.access import Role
+from ml_connector.reconcile import results
+from ml_connector.reconcile.causes import Cause
+from ml_connector.reconcile.explained import name_of as name_of_finding
+from ml_connector.reconcile.stream import Cursor
+from ml_connector.reconcile.totals import Totals
+from ml_connector.reconcile.values import Compared, Difference
 from tests.web.orders import ABOUT, name_of, orders
 from tests.web.serving import Served, serving
 from tests.web.visitors import token, user
 
 EXAMPLES = 8
+DAY = date(2026, 11, 18)
+LOST = Difference(Cause.DELETED, 3, "S1-O3", Decimal(9), Decimal(0), "EUR", "S1-O3 is gone", day=DAY, kind="orders")
+LINE = name_of_finding(LOST)
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -46,6 +57,10 @@ async def test_every_answer_is_as_the_description_says(served: Served) -> None:
     await orders(served, "held", "4", booked=True)
     async with served.database.connect() as sql:
         await sql.execute(text("UPDATE postings SET state = 'rejected' WHERE reference = 'S1-O4'"))
+    totals = Totals()
+    totals.add(Compared(3, "posted", differences=[LOST]))
+    async with served.database.transaction() as sql:
+        await results.conclude(sql, 1, Cursor(DAY, DAY, DAY, totals=totals), datetime.now(UTC), marked=0, held=0)
     bearer = {"Authorization": f"Bearer {await token(served, await user(served, Role.operator))}"}
     async with served.client.get(f"{served.url}/api/v1/openapi.json", headers=bearer) as answer:
         described = json.loads(await answer.read())
@@ -88,6 +103,8 @@ def _ask(
             if isinstance(case.body, dict) and "integration" in case.body:
                 case.body |= {"integration": known["integration"]} | ({"key": ABOUT} if "key" in case.body else {})
                 case.body |= {"reference": "S1-O4", "verdict": "retry"} if "verdict" in case.body else {}
+                case.body |= {"line": LINE} if "line" in case.body else {}
+                case.body |= {"why": "booked there by hand"} if "why" in case.body and "line" in case.body else {}
         answer = case.call_and_validate(base_url=url, session=session, headers=bearer, checks=CHECKS)
         statuses.add(answer.status_code)
 

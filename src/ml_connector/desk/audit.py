@@ -25,6 +25,7 @@ _WORDS_AT_MOST = 160
 _SENTENCES: Final[Mapping[str, str]] = {
     "access": "action", "alert": "title", "excluded": "reason", "held": "error", "heard": "reason", "retry": "error",
     "dead": "error", "rejected": "error", "released": "kind", "replayed": "why", "stored": "number",
+    "explained": "explained",
 }  # fmt: skip
 """Kind -> the fact that says most."""
 

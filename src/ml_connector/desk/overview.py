@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ml_connector.connectors.systems import UnknownSystem, find_system
-from ml_connector.desk import wording
+from ml_connector.desk import reconciliation, wording
 from ml_connector.engine import pulse
 from ml_connector.engine.breaker import State as BreakerState
 from ml_connector.engine.breaker import all_states
@@ -17,7 +17,7 @@ from ml_connector.engine.database import Database
 from ml_connector.engine.registry import Connection, Integration, Registry
 from ml_connector.engine.views import counts, notes
 from ml_connector.engine.views.counts import Hold, Standing
-from ml_connector.reconcile.results import TieOutResult, last_results
+from ml_connector.reconcile.results import TieOutResult
 
 HOURS = 24
 POINTS = 36
@@ -140,7 +140,7 @@ async def read(database: Database, registry: Registry, only: str = "") -> Overvi
     integrations = [each for each in await registry.integrations() if only in ("", each.name)]
     connections = {each.id: each for each in await registry.connections()}
     ids = [each.id for each in integrations]
-    ties = {each.integration: each for each in await last_results(database)}
+    ties = {each.integration: each for each in await reconciliation.standing(database)}
     async with database.connect() as sql:
         standing = await counts.standing(sql, ids)
         held = await counts.holds(sql, ids)

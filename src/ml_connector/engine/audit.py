@@ -60,6 +60,7 @@ KINDS: Final = {
     "stale": "quantities of the ERP are too old, and what is done about it",
     "alert": "somebody was told that something is wrong, or is well again; or alerts were set",
     "check": "a synthetic check was made",
+    "explained": "a person explained a difference of the tie-out, or took that back",
     "recount": "every SKU of the store was compared with the ERP",
 }
 """What an entry can be about. Everything else is refused, so that a search by kind finds all."""

@@ -1,7 +1,7 @@
-"""The tables that pages read: what a record is called, and how its flow went over time."""
+"""The tables that pages read: what a record is called, how its flow went over time, which differences are explained."""
 
 from sqlalchemy import Column, DateTime, Double, Index, Integer, Numeric, Table, Text, text
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 
 from ml_connector.engine.schema import metadata
 
@@ -24,6 +24,7 @@ labels = Table(
     Column("placed_at", _at()),
     Column("stamp", _at()),
     Column("terms", TSVECTOR, nullable=False),
+    Column("sums", JSONB),
     Index("labels_terms", "terms", postgresql_using="gin"),
     comment="What a person calls a record, as the source said it last; stamp: of that snapshot. Holds personal data",
 )
@@ -37,4 +38,19 @@ pulses = Table(
     Column("waiting", Integer, nullable=False),
     Column("lag_s", Double, nullable=False),
     comment="How much waited, and since when, at one moment",
+)
+
+explained = Table(
+    "explained",
+    metadata,
+    Column("integration", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    Column("store", Numeric, nullable=False),
+    Column("erp", Numeric, nullable=False),
+    Column("rest", Numeric, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("explained_by", Text, nullable=False),
+    Column("explained_at", _at(), nullable=False, server_default=text("statement_timestamp()")),
+    comment="Differences of the tie-out that a person has explained, with the amounts that they looked at: another "
+    "amount is another difference",
 )

@@ -14,14 +14,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from ml_connector.desk import wording
+from ml_connector.desk import reconciliation, wording
 from ml_connector.desk.holds import Charts
 from ml_connector.desk.overview import system_title
 from ml_connector.domain.access import Right, lowest
 from ml_connector.engine.registry import Integration
 from ml_connector.engine.views import counts, notes
 from ml_connector.flows.runtime import Runtime
-from ml_connector.reconcile.results import last_results
 from ml_connector.web.access import csrf_token
 from ml_connector.web.access.pages import theme_of
 from ml_connector.web.console import charts
@@ -123,7 +122,9 @@ class Pages:
             reasons = await counts.reasons(sql, [each.id for each in mine])
             zones = await notes.zones(sql)
         ids = {each.id for each in mine}
-        differing = sum(1 for each in await last_results(self.database) if not each.ties and each.integration in ids)
+        differing = sum(
+            1 for each in await reconciliation.standing(self.database) if not each.ties and each.integration in ids
+        )
         zone = next((zones[each.id] for each in mine if each.id in zones), "UTC")
         sandbox = bool(mine) and all(each.sandbox for each in mine)
         return Frame(choices, chosen, reasons, differing, zone, sandbox, self.available)
