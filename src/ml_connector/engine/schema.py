@@ -266,6 +266,7 @@ mappings = Table(
     Column("content", JSONB, nullable=False),
     Column("saved_at", _at(), nullable=False, server_default=text("statement_timestamp()")),
     Column("saved_by", Text, nullable=False, server_default=text("''")),
+    Column("comment", Text, nullable=False, server_default=text("''")),
 )
 
 policies = Table(
@@ -276,4 +277,5 @@ policies = Table(
     Column("content", JSONB, nullable=False),
     Column("saved_at", _at(), nullable=False, server_default=text("statement_timestamp()")),
     Column("saved_by", Text, nullable=False, server_default=text("''")),
+    Column("comment", Text, nullable=False, server_default=text("''")),
 )

@@ -1,4 +1,5 @@
-"""The tables that pages read: what a record is called, how its flow went over time, which differences are explained."""
+"""The tables that pages read and write: what a record is called, how its flow went over time, which differences are
+explained, what is not saved yet."""
 
 from sqlalchemy import Column, DateTime, Double, Index, Integer, Numeric, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
@@ -53,4 +54,17 @@ explained = Table(
     Column("explained_at", _at(), nullable=False, server_default=text("statement_timestamp()")),
     comment="Differences of the tie-out that a person has explained, with the amounts that they looked at: another "
     "amount is another difference",
+)
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("integration", Integer, primary_key=True, autoincrement=False),
+    Column("person", Text, primary_key=True),
+    Column("mapping", JSONB, nullable=False),
+    Column("mapping_version", Integer, nullable=False),
+    Column("policy", JSONB, nullable=False),
+    Column("policy_version", Integer, nullable=False),
+    Column("changed_at", _at(), nullable=False, server_default=text("statement_timestamp()")),
+    comment="Mapping and policy as a person is about to save them; versions: those that it was begun from",
 )
