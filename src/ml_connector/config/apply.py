@@ -269,11 +269,11 @@ class _Writer:
         )  # fmt: skip
         if row is None or row.mapping != entry["mapping"]:
             self._mapping_versions[name] = await registry.save_mapping(
-                self._connection, id, entry["mapping"], author=self._author
+                self._connection, id, entry["mapping"], author=self._author, comment=self._comment
             )
         if row is None or row.policy != entry["policy"]:
             self._policy_versions[name] = await registry.save_policy(
-                self._connection, id, entry["policy"], author=self._author
+                self._connection, id, entry["policy"], author=self._author, comment=self._comment
             )
         await records.raise_epoch(self._connection, id)
         for ended in await ended_holds(self._connection, self._asked, name, self._by_entry):

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from ml_connector.config.entry import SETTERS
-from ml_connector.connectors.base import Connector, LedgerAccount, ReadsChart
+from ml_connector.connectors.base import Connector, LedgerAccount, LedgerDimension, ReadsChart
 from ml_connector.connectors.errors import ConnectorError
 from ml_connector.desk import decide, wording
 from ml_connector.desk.decide import Look, Undecided, Verdict
@@ -29,6 +30,9 @@ LOOK_S = 15.0
 
 CHART_S = 900.0
 """How long a chart of accounts that was read is shown before it is read again."""
+
+FAILED_S = 60.0
+"""How long it is not asked for again where it could not be read."""
 
 OPTIONS = 12
 FROM_THE_CHART = frozenset({"payment_method", "account", "revenue", "tax_account"})
@@ -211,28 +215,80 @@ class Option:
     why_not: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A list that was read, or why it could not be."""
+
+    read_at: float
+    values: Sequence[Any] = ()
+    failed: ConnectorError | None = None
+
+    @property
+    def age_s(self) -> float:
+        return time.monotonic() - self.read_at
+
+    @property
+    def stands(self) -> bool:
+        return self.age_s <= (FAILED_S if self.failed else CHART_S)
+
+
 @dataclass(slots=True)
 class Charts:
-    """Charts of accounts as this process has read them, by connection."""
+    """Charts of accounts and dimensions as this process has read them, by connection."""
 
-    _read: dict[int, tuple[float, Sequence[LedgerAccount]]]
+    _read: dict[tuple[int, str], _Entry]
+    _reading: dict[tuple[int, str], asyncio.Lock]
 
     @classmethod
     def none(cls) -> "Charts":
-        return cls({})
+        return cls({}, {})
 
     async def options(self, connection: int, connector: Connector, asked: str) -> tuple[list[Option], int, float]:
-        """Those that fit what was typed, how many there are at all, and how many seconds ago they were read. Raises
+        """Accounts that fit what was typed, how many there are at all, and how many seconds ago they were read. Raises
         `ConnectorError`."""
-        known = self._read.get(connection)
-        if known is None or time.monotonic() - known[0] > CHART_S:
-            accounts = await connector.accounts() if isinstance(connector, ReadsChart) else ()
-            known = self._read[connection] = (time.monotonic(), accounts)
-        words = asked.casefold().split()
-        fitting = [
-            Option(each.number, each.name, "blocked" if each.blocked else "")
-            for each in known[1]
-            if all(word in f"{each.number} {each.name}".casefold() for word in words)
-        ]
-        ordered = sorted(fitting, key=lambda option: (bool(option.why_not), option.value))
-        return ordered[:OPTIONS], len(known[1]), time.monotonic() - known[0]
+        accounts, age_s = await self.accounts(connection, connector)
+        options = [Option(each.number, each.name, "blocked" if each.blocked else "") for each in accounts]
+        return _fitting(options, asked), len(accounts), age_s
+
+    async def dimensions(
+        self, connection: int, connector: Connector, kind: str, asked: str
+    ) -> tuple[list[Option], int, float]:
+        """The same of `profit_center` or `cost_center`."""
+
+        async def read() -> Sequence[LedgerDimension]:
+            return await connector.dimensions() if isinstance(connector, ReadsChart) else ()
+
+        found, age_s = await self._known(connection, "dimensions", read)
+        mine = [Option(each.key, each.name, "blocked" if each.blocked else "") for each in found if each.kind == kind]
+        return _fitting(mine, asked), len(mine), age_s
+
+    async def accounts(self, connection: int, connector: Connector) -> tuple[Sequence[LedgerAccount], float]:
+        """All accounts, and how many seconds ago they were read. Raises `ConnectorError`; what failed is not asked
+        again at once."""
+
+        async def read() -> Sequence[LedgerAccount]:
+            return await connector.accounts() if isinstance(connector, ReadsChart) else ()
+
+        return await self._known(connection, "accounts", read)
+
+    async def _known(
+        self, connection: int, what: str, read: Callable[[], Awaitable[Sequence[Any]]]
+    ) -> tuple[Sequence[Any], float]:
+        of = connection, what
+        async with self._reading.setdefault(of, asyncio.Lock()):
+            known = self._read.get(of)
+            if known is None or not known.stands:
+                try:
+                    known = _Entry(time.monotonic(), await read())
+                except ConnectorError as error:
+                    known = _Entry(time.monotonic(), failed=error)
+                self._read[of] = known
+        if known.failed is not None:
+            raise known.failed
+        return known.values, known.age_s
+
+
+def _fitting(options: Sequence[Option], asked: str) -> list[Option]:
+    words = asked.casefold().split()
+    fitting = [each for each in options if all(word in f"{each.value} {each.name}".casefold() for word in words)]
+    return sorted(fitting, key=lambda option: (bool(option.why_not), option.value))[:OPTIONS]

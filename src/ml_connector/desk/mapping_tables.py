@@ -26,8 +26,8 @@ Shape = Literal["pairs", "keyed", "rows", "single"]
 KEY, VALUE = "key", "value"
 OF_THE_ERP = frozenset(
     {
-        "value", "account", "text", "tax_code", "code", "levels", "jurisdiction", "profit_center", "cost_center", "segment",
-        "one_time", "collective",
+        "value", "account", "text", "tax_code", "code", "levels", "jurisdiction", "profit_center", "cost_center",
+        "segment", "one_time", "collective",
     }
 )  # fmt: skip
 """Last names of the columns that say what the ERP has; the others say what the store says, and stand first."""

@@ -41,17 +41,17 @@ WORDS: Final[Mapping[str, Words]] = {
     ),
     "taxes": Words(
         "Taxes",
-        "Which tax code and account a tax row of the store gets. The first row wins whose name and rate are those of the "
-        "tax, and whose class, country and state fit where they are given.",
+        "Which tax code and account a tax row of the store gets. The first row wins whose name and rate are those of "
+        "the tax, and whose class, country and state fit where they are given.",
         "tax",
-        {"name": "Name in the store", "rate": "Rate, %", "class": "Tax class", "country": "Country", "state": "State",
-         "tax_code": "Tax code", "account": "Account", "jurisdiction": "Jurisdiction"},
+        {"name": "Name in the store", "rate": "Rate, %", "class": "Tax class", "country": "Country",
+         "state": "State", "tax_code": "Tax code", "account": "Account", "jurisdiction": "Jurisdiction"},
         "No tax is mapped: every taxed order is held until one is.",
     ),
     "tax_groups": Words(
         "Several taxes on one line",
-        "For ERPs with jurisdictions: the one code for a combination of state, county and city tax, in the order of the "
-        "store’s tax rows.",
+        "For ERPs with jurisdictions: the one code for a combination of state, county and city tax, in the order of "
+        "the store’s tax rows.",
         "combination", {"codes": "Tax codes together", "code": "Code in the ERP", "levels": "Jurisdiction of each"},
     ),
     "untaxed_code": Words("Code of what is not taxed", "Carried where none of the rules below fits. Empty: no code.",
@@ -63,20 +63,22 @@ WORDS: Final[Mapping[str, Words]] = {
          "needs_vat_number": "Only with VAT number", "exempt_category": "Exempt category", "line_type": "Kind of line"},
         "There is no rule.",
     ),
-    "fee_tax_codes": Words("Tax on fees", "The store’s tax rows do not name fees: a taxed fee takes the code of its class.",
+    "fee_tax_codes": Words("Tax on fees", "The store’s tax rows do not name fees: a taxed fee takes its class’s code.",
                            "class", {KEY: "Tax class of the fee", VALUE: "Tax code"}),
     "items": Words(
         "Items", "Which item of the ERP a SKU is. The empty SKU is the item of lines without one.", "SKU",
         {KEY: "SKU", VALUE: "Item in the ERP"}, "No SKU has an item of its own.",
     ),
-    "items_match": Words("SKUs that are not listed", "`sku`: the SKU is itself the item’s code. Empty: each must be listed.",
+    "items_match": Words("SKUs that are not listed", "“sku”: the SKU itself is the item. Empty: each must be listed.",
                          columns={VALUE: "Match by"}),
     "default_warehouse": Words("Warehouse of item lines", "Empty: the ERP decides.", columns={VALUE: "Warehouse"}),
     "revenue_rules": Words(
         "Revenue rules",
-        "Goods whose revenue goes elsewhere than to the role “revenue”. The first row wins of which all that is given fits.",
+        "Goods whose revenue goes elsewhere than to the role “revenue”. The first row wins of which all that is given "
+        "fits.",
         "rule",
-        {"match.sku": "SKU", "match.brand": "Brand", "match.category": "Category", "match.customer_group": "Customer group",
+        {"match.sku": "SKU", "match.brand": "Brand", "match.category": "Category",
+         "match.customer_group": "Customer group",
          "match.channel": "Channel", "account": "Revenue account",
          **{f"dimension.{name}": title for name, title in _DIMENSION.items()}},
         "All goods go to the role “revenue”.",
@@ -87,7 +89,7 @@ WORDS: Final[Mapping[str, Words]] = {
     ),
     "default_dimension": Words("Dimensions where nothing else says", "They do not reach roles of the balance sheet.",
                                columns=_DIMENSION),
-    "customers": Words("Collective customers", "Who takes guests, and who takes everybody where policy wants one account.",
+    "customers": Words("Collective customers", "Who takes guests, and everybody where policy wants one account.",
                        columns={"one_time": "Guests", "collective": "All registered customers"}),
     "customers.individual": Words(
         "Customers", "Store customers that have an account in the ERP already; others are created.", "customer",
@@ -98,7 +100,7 @@ WORDS: Final[Mapping[str, Words]] = {
         {KEY: "Company ID in the store", VALUE: "Customer in the ERP"}, "No company is mapped.",
     ),
     "warehouses": Words(
-        "Warehouses", "For stock from the ERP into the store. Several warehouses of one location are added up.", "warehouse",
+        "Warehouses", "For stock from the ERP into the store. Warehouses of one location are added up.", "warehouse",
         {KEY: "Warehouse in the ERP", VALUE: "Location ID in the store"}, "No warehouse is mapped.",
     ),
     "carriers": Words(

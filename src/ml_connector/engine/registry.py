@@ -197,8 +197,8 @@ RETURNING integration
 """)
 
 _SAVE_VERSION = """
-INSERT INTO {table} (integration, version, content, saved_by)
-SELECT :integration, coalesce(max(version), 0) + 1, CAST(:content AS jsonb), :author
+INSERT INTO {table} (integration, version, content, saved_by, comment)
+SELECT :integration, coalesce(max(version), 0) + 1, CAST(:content AS jsonb), :author, :comment
   FROM {table} WHERE integration = :integration
 RETURNING version
 """
@@ -327,14 +327,18 @@ async def save_integration(
     return (await connection.execute(SAVE_INTEGRATION, parameters)).scalar_one()
 
 
-async def save_mapping(connection: AsyncConnection, integration: int, content: Json, *, author: str) -> int:
-    """A new mapping version; its number."""
-    return await _save_version(connection, SAVE_MAPPING, integration, content, author)
+async def save_mapping(
+    connection: AsyncConnection, integration: int, content: Json, *, author: str, comment: str = ""
+) -> int:
+    """A new mapping version; its number. `comment`: why it was saved."""
+    return await _save_version(connection, SAVE_MAPPING, integration, content, author, comment)
 
 
-async def save_policy(connection: AsyncConnection, integration: int, content: Json, *, author: str) -> int:
-    """A new policy version; its number."""
-    return await _save_version(connection, SAVE_POLICY, integration, content, author)
+async def save_policy(
+    connection: AsyncConnection, integration: int, content: Json, *, author: str, comment: str = ""
+) -> int:
+    """A new policy version; its number. `comment`: why it was saved."""
+    return await _save_version(connection, SAVE_POLICY, integration, content, author, comment)
 
 
 async def keep_books(connection: AsyncConnection, integration: Integration, erp: Connection, books: str) -> str:
@@ -365,9 +369,10 @@ async def last_planned(connection: AsyncConnection, integration: int) -> datetim
 
 
 async def _save_version(
-    connection: AsyncConnection, statement: Any, integration: int, content: Json, author: str
+    connection: AsyncConnection, statement: Any, integration: int, content: Json, author: str, comment: str
 ) -> int:
-    parameters = {"integration": integration, "content": dump_json(dict(content)), "author": author}
+    about = {"integration": integration, "author": author, "comment": comment}
+    parameters = {**about, "content": dump_json(dict(content))}
     return (await connection.execute(statement, parameters)).scalar_one()
 
 

@@ -33,10 +33,12 @@ WITH latest AS (
    WHERE integration = :integration AND flow = 'orders' AND status = 'synced'
      AND done_at >= statement_timestamp() - interval '90 days'
    ORDER BY done_at DESC LIMIT :limit)
-SELECT p.record_key AS key, p.kind, p.content ->> 'customer' AS customer, p.content -> 'tender' ->> 'gateway' AS gateway,
-       p.content -> 'tender' ->> 'method' AS method, l.line ->> 'role' AS role, l.line ->> 'account' AS account,
-       l.line ->> 'tax_code' AS tax_code, l.line -> 'itemised' ->> 'item' AS item,
-       l.line -> 'dimension' AS dimension
+SELECT p.record_key AS key, p.kind, p.content ->> 'customer' AS customer,
+       p.content -> 'tender' ->> 'gateway' AS gateway, p.content -> 'tender' ->> 'method' AS method,
+       l.line ->> 'role' AS role, l.line ->> 'account' AS account, l.line ->> 'tax_code' AS tax_code,
+       l.line -> 'itemised' ->> 'item' AS item,
+       l.line -> 'dimension' ->> 'profit_center' AS profit_center,
+       l.line -> 'dimension' ->> 'cost_center' AS cost_center, l.line -> 'dimension' ->> 'segment' AS segment
   FROM latest JOIN postings p ON p.integration = :integration AND p.flow = 'orders' AND p.record_key = latest.key
    AND p.state IN ('posted', 'checked')
   CROSS JOIN LATERAL jsonb_array_elements(p.content -> 'lines') AS l(line)
@@ -81,7 +83,9 @@ class PostedLine:
     account: str
     tax_code: str
     item: str
-    dimension: tuple[str, str, str]
+    profit_center: str
+    cost_center: str
+    segment: str
 
 
 async def versions(
@@ -111,13 +115,8 @@ async def parts(
 
 async def posted_with(sql: AsyncConnection, integration: int, *, orders: int) -> list[PostedLine]:
     """What the latest `orders` orders of the last 90 days were posted with."""
-    found: list[PostedLine] = []
-    for row in await sql.execute(_POSTED_WITH, {"integration": integration, "limit": orders}):
-        of = row.dimension or {}
-        dimension = (of.get("profit_center", ""), of.get("cost_center", ""), of.get("segment", ""))
-        texts = (row.customer, row.gateway, row.method, row.role, row.account, row.tax_code, row.item)
-        found.append(PostedLine(row.key, row.kind, *(each or "" for each in texts), dimension))
-    return found
+    rows = await sql.execute(_POSTED_WITH, {"integration": integration, "limit": orders})
+    return [PostedLine(*(each or "" for each in row)) for row in rows]
 
 
 async def latest_orders(sql: AsyncConnection, integration: int, limit: int) -> list[str]:

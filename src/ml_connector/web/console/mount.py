@@ -9,6 +9,8 @@ from ml_connector.web.console.pages import (
     audit,
     connections,
     holds,
+    mapping,
+    mapping_draft,
     overview,
     people,
     reconciliation,
@@ -24,11 +26,13 @@ ROUTERS = {
     "records": records.router,
     "reconciliation": reconciliation.router,
     "audit": audit.router,
+    "mapping": mapping.router,
+    "mapping_draft": mapping_draft.router,
     "settings": people.router,
     "connections": connections.router,
     "alerts": settings.router,
 }
-"""Place of the left bar -> its pages; `alerts` stands under settings."""
+"""Place of the left bar -> its pages; `alerts` stands under settings, `mapping_draft` under mapping."""
 
 
 def mount(app: FastAPI, runtime: Runtime) -> Pages:
