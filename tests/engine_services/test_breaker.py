@@ -58,6 +58,23 @@ async def test_ten_failures_in_a_row_open_it_and_nine_do_not(database: Database)
     assert await breakers.closed_lanes([ORDERS, Lane(2, "orders")]) == [Lane(2, "orders")]
 
 
+async def test_it_is_open_since_the_first_time_however_often_it_was_tried(database: Database) -> None:
+    breakers = Breakers(database, rules=QUICK)
+    await fail(breakers, 10)
+    since = (await breakers.states())[1].since
+    assert since is not None
+    await pause_over(database)
+    assert await breakers.may_claim(ORDERS)
+    await fail(breakers, 1)
+    assert (await breakers.states())[1].since == since
+    await breakers.of(1).success()
+    assert (await breakers.states())[1].since is None
+    await fail(breakers, 10)
+    again = (await breakers.states())[1].since
+    assert again is not None
+    assert again > since
+
+
 async def test_a_success_in_between_starts_the_count_anew(database: Database) -> None:
     breakers = Breakers(database, rules=QUICK)
     await fail(breakers, 9)

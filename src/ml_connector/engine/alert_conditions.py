@@ -79,7 +79,8 @@ SELECT flow, count(*) AS n, (array_agg(key ORDER BY key))[1:5] AS keys FROM reco
 """)
 
 BREAKERS = text("""
-SELECT c.name, extract(epoch FROM statement_timestamp() - b.changed_at)::float8 AS open_s, b.failures
+SELECT c.name, b.failures,
+       extract(epoch FROM statement_timestamp() - coalesce(b.opened_at, b.changed_at))::float8 AS open_s
   FROM breakers b JOIN connections c USING (connection)
  WHERE b.connection IN (:store, :erp) AND b.state <> 'closed' ORDER BY c.name
 """)

@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 import structlog
@@ -52,13 +53,15 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A breaker as last read. `retry_in_s`: a probe may go then (open), or the present probe counts as lost then."""
+    """A breaker as last read. `retry_in_s`: a probe may go then (open), or the present probe counts as lost then.
+    `since`: when it opened; probes that failed since do not count."""
 
     connection: int
     state: Literal["closed", "open", "half_open"]
     failures: int
     retry_in_s: float
     error: str = ""
+    since: datetime | None = None
 
     @property
     def spotless(self) -> bool:
@@ -66,7 +69,7 @@ class State:
 
 
 _COLUMNS = """
-connection, state, failures, pauses, prober, error,
+connection, state, failures, pauses, prober, error, opened_at,
 extract(epoch FROM coalesce(CASE state WHEN 'half_open' THEN probe_until ELSE retry_at END, statement_timestamp())
         - statement_timestamp())::float8 AS retry_in_s
 """
@@ -90,15 +93,17 @@ OPEN = text(
     """
     UPDATE breakers SET state = 'open', failures = failures + 1, pauses = pauses + 1, error = :error, prober = NULL,
            probe_until = NULL, retry_at = statement_timestamp() + :pause_s * interval '1 second',
-           changed_at = statement_timestamp()
+           changed_at = statement_timestamp(), opened_at = coalesce(opened_at, statement_timestamp())
      WHERE connection = :connection
     """
 )
+"""A probe that fails opens it again: it has been open since the first time."""
 
 CLOSE = text(
     """
     UPDATE breakers SET state = 'closed', failures = 0, pauses = 0, retry_at = NULL, prober = NULL, probe_until = NULL,
-           error = NULL, changed_at = CASE state WHEN 'closed' THEN changed_at ELSE statement_timestamp() END
+           error = NULL, opened_at = NULL,
+           changed_at = CASE state WHEN 'closed' THEN changed_at ELSE statement_timestamp() END
      WHERE connection = :connection
     """
 )
@@ -269,7 +274,7 @@ class Breakers:
 async def all_states(sql: AsyncConnection) -> Mapping[int, State]:
     """Every connection that has failed at least once, for who only looks."""
     return {
-        row.connection: State(row.connection, row.state, row.failures, row.retry_in_s, row.error or "")
+        row.connection: State(row.connection, row.state, row.failures, row.retry_in_s, row.error or "", row.opened_at)
         for row in await sql.execute(ALL)
     }
 

@@ -41,6 +41,23 @@ pulses = Table(
     comment="How much waited, and since when, at one moment",
 )
 
+connection_pulses = Table(
+    "connection_pulses",
+    metadata,
+    Column("integration", Integer, primary_key=True, autoincrement=False),
+    Column("connection", Integer, primary_key=True, autoincrement=False),
+    Column("at", _at(), primary_key=True),
+    Column("over_s", Double, nullable=False),
+    Column("calls", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("median_ms", Double),
+    Column("p95_ms", Double),
+    Column("quota_used", Double),
+    comment="Calls of the over_s seconds before at, made for the integration. median_ms, p95_ms: none without a call. "
+    "quota_used: part of the quota, where the system tells one",
+)
+
+
 explained = Table(
     "explained",
     metadata,

@@ -153,6 +153,7 @@ breakers = Table(
     Column("probe_until", _at()),
     Column("error", Text),
     Column("changed_at", _at(), nullable=False, server_default=text("statement_timestamp()")),
+    Column("opened_at", _at()),
     CheckConstraint("state IN ('closed', 'open', 'half_open')", name="state"),
     comment="failures: in a row. pauses: in a row without a success; the next pause grows with it",
 )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ml_connector.connectors.base import ReceivesWebhooks
 from ml_connector.connectors.errors import ConnectorError
-from ml_connector.engine import pulse
+from ml_connector.engine import connection_pulse, pulse
 from ml_connector.engine.retention import Retention, sweep
 from ml_connector.engine.runs import Done, Outcome, Run
 from ml_connector.flows.answers import outcome_of_error
@@ -62,7 +62,7 @@ class RetentionFlow:
 
 
 class PulseFlow:
-    """Samples how much waits in each flow and for how long."""
+    """Samples how much waits in each flow and for how long, and how the calls of both connections went."""
 
     name = PULSE
     batch = 1
@@ -76,4 +76,5 @@ class PulseFlow:
         flows = [name for name, settings in integration.flows.items() if settings.enabled]
         async with self._runtime.database.connect() as connection:
             await pulse.sample(connection, run.integration, flows)
+            await connection_pulse.sample(connection, run.integration, (integration.store, integration.erp))
         return dict.fromkeys(run.keys, Done(next_in_s=PULSE_EVERY_S))
