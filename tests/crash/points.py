@@ -30,6 +30,8 @@ LONG = bool(os.environ.get("ML_CONNECTOR_CRASH_LONG"))
 ELSEWHERE: dict[str, str] = {
     "again.commit.b": "of a document in two writes: tests/conformance/test_unfinished.py",
     "again.commit.a": "of a document in two writes: tests/conformance/test_unfinished.py",
+    "approve.commit.b": "of a plan that is applied: tests/web/test_plan_page.py",
+    "approve.commit.a": "of a plan that is applied: tests/web/test_plan_page.py",
     "tie_out.commit.b": "of the nightly reconciliation: tests/reconcile/test_nightly.py",
     "tie_out.commit.a": "of the nightly reconciliation: tests/reconcile/test_nightly.py",
 }

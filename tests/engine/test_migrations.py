@@ -7,7 +7,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
-from ml_connector.engine import schema_access, schema_alerts, schema_desk, schema_services, schema_stock
+from ml_connector.engine import schema_access, schema_alerts, schema_desk, schema_plans, schema_services, schema_stock
 from ml_connector.engine.migrations import head, migrate, revision
 from ml_connector.engine.schema import metadata
 
@@ -18,7 +18,7 @@ def test_migrating_again_changes_nothing(database_url: str) -> None:
 
 
 def test_the_migrations_and_the_declared_tables_are_the_same(database_url: str) -> None:
-    modules = (schema_services, schema_stock, schema_access, schema_alerts, schema_desk)
+    modules = (schema_services, schema_stock, schema_access, schema_alerts, schema_desk, schema_plans)
     assert all(module.metadata is metadata for module in modules)
     engine = create_engine(make_url(database_url))
     with engine.connect() as connection:

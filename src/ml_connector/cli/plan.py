@@ -12,11 +12,13 @@ from ml_connector.cli.plan_output import plan_json, say_plan
 from ml_connector.cli.run import run
 from ml_connector.cli.settling import user, wait_until_done
 from ml_connector.cli.working import Working, working
+from ml_connector.desk import plans
+from ml_connector.desk.actions import Refused
+from ml_connector.desk.plans import Asked
+from ml_connector.domain.access import Person, Role
 from ml_connector.domain.documents import Documents
-from ml_connector.engine import records
-from ml_connector.engine.records import Lane
-from ml_connector.engine.wishes import wish
-from ml_connector.flows.preview import NAME, Preview, preview
+from ml_connector.flows.context import Context
+from ml_connector.flows.preview import NAME, Preview
 
 
 def command(
@@ -54,14 +56,14 @@ def command(
         async with working("plan") as engine:
             found = await engine.home.registry.integration_named(integration)
             context = await engine.runtime.context(found.id, None)
-            previews = await preview(context, list(dict.fromkeys(orders)), assume_backfilled=backfill)
+            previews = await plans.previewed(context, list(dict.fromkeys(orders)), backfill=backfill)
             for each in previews:
                 _say(out, each, why=why)
             result: dict[str, Any] = {"orders": [_as_json(each) for each in previews]}
             status = Exit.FOUND if any(not isinstance(each.plan, Documents) for each in previews) else Exit.FINE
             if apply:
                 result["approved"], left = await _apply(
-                    out, engine, found.id, previews, backfill=backfill, yes=yes or json, wait_s=wait_s
+                    out, engine, context, previews, backfill=backfill, yes=yes or json, wait_s=wait_s
                 )
                 result["outcomes"] = left
                 status = Exit.FOUND if any(each != "synced" for each in left.values()) else status
@@ -88,16 +90,9 @@ def _as_json(each: Preview) -> dict[str, Any]:
 
 
 async def _apply(
-    out: Output,
-    engine: Working,
-    integration: int,
-    previews: list[Preview],
-    *,
-    backfill: bool,
-    yes: bool,
-    wait_s: float,
+    out: Output, engine: Working, context: Context, previews: list[Preview], *, backfill: bool, yes: bool, wait_s: float
 ) -> tuple[list[str], dict[str, str]]:
-    """Approves what was shown and marks the orders: the keys, and what became of those that were waited for."""
+    """Keeps and applies what was shown: the keys, and what became of those that were waited for."""
     wanted = {each.key: each.digest for each in previews if each.news}
     if not wanted:
         out.say("\nThere is nothing to post.")
@@ -105,12 +100,12 @@ async def _apply(
     count = sum(len(each.news) for each in previews)
     if not yes and not typer.confirm(f"\nPost {count} documents of {len(wanted)} orders?"):
         raise CliError("Nothing was posted.", Exit.FINE)
-    async with engine.home.database.transaction() as connection:
-        if backfill:  # or the worker would plan them as older than the cut-over, which is not what was approved
-            await wish(connection, integration, NAME, "backfill", wanted, author=user())
-        await wish(connection, integration, NAME, "approve", wanted, digests=wanted, author=user())
-        await records.mark(connection, integration, NAME, sorted(wanted))
-    async with engine.home.database.connect() as connection:
-        await records.notify(connection, [Lane(integration, NAME)])
-    out.say(f"{len(wanted)} orders approved; a worker posts them.")
-    return sorted(wanted), await wait_until_done(out, engine.home, integration, NAME, sorted(wanted), wait_s)
+    integration, person = context.integration, Person(0, user(), Role.administrator, "cli")
+    try:
+        asked = plans.words(Asked([each.key for each in previews], backfill=backfill), len(previews))
+        plan = await plans.keep(context, previews, asked, backfill=backfill)
+        await plans.apply(engine.home.database, integration, plan, person)
+    except Refused as error:
+        raise CliError(str(error)) from error
+    out.say(f"Plan {plan}: {len(wanted)} orders approved; a worker posts them.")
+    return sorted(wanted), await wait_until_done(out, engine.home, integration.id, NAME, sorted(wanted), wait_s)

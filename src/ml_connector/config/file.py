@@ -142,6 +142,15 @@ class CheckEntry(Part):
 
 NO_CHECK = CheckEntry()
 
+
+class PlansEntry(Part):
+    """Plans that persons apply. `second_person`: never the one who made it."""
+
+    second_person: bool = False
+
+
+PLANS = PlansEntry()
+
 FLOWS = ("orders", "customers", "stock", "shipments")
 Flow = Literal["orders", "customers", "stock", "shipments"]
 
@@ -157,6 +166,7 @@ class IntegrationEntry(Part):
     retention: RetentionDays = NO_RETENTION
     reconcile: ReconcileEntry = NIGHTLY
     check: CheckEntry = NO_CHECK
+    plans: PlansEntry = PLANS
     policy: PolicyValues
     mapping: MappingFile = MappingFile()
 

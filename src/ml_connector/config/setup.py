@@ -78,7 +78,8 @@ def connection_content(entry: Json) -> dict[str, Any]:
 
 def integration_content(entry: Json) -> dict[str, Any]:
     """The part of an integration's entry that is kept as JSON beside columns and versions."""
-    return {name: entry[name] for name in ("webhook_url", "flows", "retention", "reconcile", "check") if name in entry}
+    kept = ("webhook_url", "flows", "retention", "reconcile", "check", "plans")
+    return {name: entry[name] for name in kept if name in entry}
 
 
 def _connection(entry: ConnectionEntry) -> Json:

@@ -48,6 +48,7 @@ KINDS: Final = {
     "dead": "a record was parked",
     "synced": "a record is done",
     "replayed": "a person asked for another run",
+    "plan": "a plan was made or applied",
     "config": "configuration was applied",
     "access": "somebody signed in or out, or users, passwords, second factors or tokens changed",
     "personal": "somebody looked at personal data",

@@ -38,6 +38,7 @@ POINTS = frozenset(
         *("count.b", "count.a", "login.a", "session.store.b"),
         *("finish.commit.b", "finish.commit.a", "hold.commit.b", "fail.commit.b"),
         *("release.commit.b", "release.commit.a", "renew.b", "sweep.commit.b", "sweep.commit.a"),
+        *("approve.commit.b", "approve.commit.a"),
         *("watermark.commit.b", "watermark.commit.a", "tie_out.commit.b", "tie_out.commit.a"),
     }
 )

@@ -144,6 +144,11 @@ class Integration:
     def check(self) -> CheckSettings:
         return CheckSettings(**self.content.get("check", {}))
 
+    @property
+    def second_person(self) -> bool:
+        """Whoever made a plan may not apply it."""
+        return bool(self.content.get("plans", {}).get("second_person", False))
+
     def latency_budget_s(self, flow: str) -> int:
         """Seconds within which a change of the flow is to be done."""
         given = self.flows[flow].latency_budget_s if flow in self.flows else None

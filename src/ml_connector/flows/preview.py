@@ -16,7 +16,8 @@ NAME = "orders"
 class Preview:
     """One order. `plan` None: the store does not know it. `digest` is what a person approves.
 
-    `uncertain`: references whose outcome is not known yet; they are resolved before anything is sent.
+    `uncertain`: references whose outcome is not known yet; they are resolved before anything is sent. `known`: every
+    posting of the order, whatever its state.
     """
 
     key: str
@@ -24,6 +25,7 @@ class Preview:
     plan: Plan | None
     digest: str
     uncertain: tuple[str, ...] = ()
+    known: tuple[Posting, ...] = ()
 
     @property
     def news(self) -> tuple[Document, ...]:
@@ -41,4 +43,4 @@ async def preview(context: Context, keys: Sequence[str], *, assume_backfilled: b
 
 def _preview(key: str, snapshot: OrderSnapshot | None, plan: Plan | None, rows: Sequence[Posting]) -> Preview:
     uncertain = tuple(sorted(posting.name.reference for posting in rows if posting.is_open))
-    return Preview(key, snapshot, plan, plan_digest(plan) if plan is not None else "", uncertain)
+    return Preview(key, snapshot, plan, plan_digest(plan) if plan is not None else "", uncertain, tuple(rows))

@@ -17,6 +17,7 @@ from ml_connector.engine.views import record_list
 from ml_connector.engine.views.record_list import ENOUGH, STATUSES, Filter
 from ml_connector.web.access import requires
 from ml_connector.web.console.frame import Frame, pages_of
+from ml_connector.web.console.pages import plan
 
 router = APIRouter()
 LOOKS = Depends(requires(Right.look))
@@ -66,6 +67,8 @@ async def act(
             wanted = await record_list.keys(sql, filter)
     else:
         wanted = [each for each in map(_named, chosen or ()) if each[0] in frame.ids]
+    if do == "plan" and wanted:
+        return await plan.handed(request, wanted)
     needs_reason = do == "exclude" or len(wanted) > ASKS_ABOVE
     if not wanted or (needs_reason and not (sure and len(why.split()) >= actions.WORDS_OF_A_REASON)):
         return await pages.render(
