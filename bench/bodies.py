@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import text
 
 from bench.bare_loop import Bodies, Body
-from bench.bodies_business_one import business_one_body
+from bench.bodies_business_one import business_one_body, in_order
 from bench.recording import Made
 from bench.worker import INTEGRATION
 from bench.world import ERP
@@ -25,7 +25,7 @@ from ml_connector.engine.database import Database
 from ml_connector.engine.registry import Registry
 from ml_connector.flows.runtime import settings_of
 
-POSTINGS = text("SELECT reference, number, content FROM postings WHERE integration = :integration")
+POSTINGS = text("SELECT reference, number, content, record_key FROM postings WHERE integration = :integration")
 SYSTEM = "SELECT system FROM connections WHERE name = %s"
 READS = ("GET", "HEAD")
 
@@ -38,7 +38,8 @@ async def bodies_of(database: Database, calls: Sequence[Made]) -> Bodies:
     writes = {place: call for place, call in enumerate(calls) if call.kind != "token" and call.method not in READS}
     if system == "business_one":
         numbers = {row.reference: row.number for row in rows}
-        return {place: business_one_body(call, numbers) for place, call in writes.items()}
+        bodies = {place: business_one_body(call, numbers) for place, call in writes.items()}
+        return in_order(bodies, writes, {row.reference: row.record_key for row in rows})
     settings = await _settings(database)
     documents = {document.reference: document for document in (document_from_json(row.content) for row in rows)}
     now = datetime.now(UTC)

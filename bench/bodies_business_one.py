@@ -6,9 +6,10 @@ is put in when it is known: in another run the ERP gives another.
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from bench.bare_loop import NOTHING, Body
+from bench.bare_loop import NOTHING, Bodies, Body
 from bench.recording import Made
 
 APPLIED = {"it_Invoice": "Invoices", "it_CredItnote": "CreditNotes"}
@@ -41,6 +42,22 @@ def business_one_body(call: Made, numbers: Mapping[str, str | None]) -> Body:
     elif (partner := body.get("CardCode")) in numbers:
         needs.add(f"partner {partner}")
     return Body(json.dumps(body).encode(), tuple(sorted(needs)), makes)
+
+
+def in_order(bodies: Mapping[int, Body], calls: Mapping[int, Made], orders: Mapping[str, str]) -> Bodies:
+    """The documents of an order one after the other, as the worker sends them: a credit memo that comes before the
+    payment of its invoice takes the invoice's place, and its own payment is refused. `orders`: by reference."""
+    last: dict[str, str] = {}
+    found: dict[int, Body] = {}
+    for place, body in sorted(bodies.items()):
+        call = calls[place]
+        order = orders.get(call.references[0]) if call.references else None
+        found[place] = body
+        if order is not None and (before := last.get(order)) is not None:
+            found[place] = replace(body, needs=tuple(sorted({*body.needs, before})))
+        if order is not None and body.makes and call.status < 400:
+            last[order] = body.makes
+    return found
 
 
 def _type(row: Mapping[str, Any]) -> int:

@@ -74,17 +74,18 @@ async def rows(world: World, sizes: Sizes, *, say: Callable[[str], None]) -> lis
 @dataclass(frozen=True, slots=True)
 class Erp:
     """How an ERP tells its stock: `paths` of the calls, `page` rows in one, of `sets`. `warehouse`: that feeds the
-    store."""
+    store. `counts`: says how many rows there are; else a full last page is known as the last by the empty one after."""
 
     paths: tuple[str, ...]
     page: int
     sets: int
     warehouse: str
+    counts: bool
 
 
 ERPS: Mapping[str, Erp] = {
-    "s4hana": Erp(("API_MATERIAL_STOCK_SRV", "API_PRODUCT_SRV"), 5_000, 2, "1710"),
-    "business_one": Erp(("/Items",), 200, 1, "01"),
+    "s4hana": Erp(("API_MATERIAL_STOCK_SRV", "API_PRODUCT_SRV"), 5_000, 2, "1710", True),
+    "business_one": Erp(("/Items",), 200, 1, "01", False),
 }
 
 
@@ -92,7 +93,7 @@ def _least(erp: Erp, sizes: Sizes, names: Sequence[str]) -> Mapping[str, int]:
     """What the systems' batch sizes ask for: one scan, what has changed read and written, and read once more."""
     changed = len(filters(_changed(sizes, names)))
     return {
-        "ERP reads": erp.sets * -(-sizes.skus // erp.page),
+        "ERP reads": erp.sets * -(-(sizes.skus if erp.counts else sizes.skus + 1) // erp.page),
         "store reads": 2 * changed,
         "store writes": -(-sizes.changed // WRITTEN_AT_ONCE),
     }

@@ -9,10 +9,7 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -28,6 +25,7 @@ from ruamel.yaml import YAML
 from ml_connector.cli.demo_books import get, orders_of, post
 from ml_connector.cli.demo_erps import ERPS, DemoErp
 from ml_connector.cli.demo_live import go_on
+from ml_connector.cli.demo_processes import Stop, ended, keep, said_by
 from ml_connector.cli.demo_shipments import ShipmentTie, ship_some, tie_shipments
 from ml_connector.cli.exits import CliError, Exit
 from ml_connector.cli.opened import DATA, data_directory
@@ -50,7 +48,7 @@ SETTLE_S = 120.0
 HOLDS_NO_STOCK = (0, 5, 6)  # incomplete, cancelled, declined
 COUNTED_WRONG = 3  # pieces of everything that the store believes in at first
 MOVED = {"PLATE": -40, "MUG-BLUE": 25, "TENT-2": -4990}  # what happens in the warehouse meanwhile
-TIMING = {"p_s": 2.0, "t_s": 10.0, "l_s": 2.0, "v_s": 0.2, "s_s": 0.0}
+TIMING = {"p_s": 10.0, "t_s": 10.0, "l_s": 2.0, "v_s": 0.2, "s_s": 0.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +131,7 @@ class Demo:
         }
 
     async def command(self, *arguments: str) -> str:
-        process = await asyncio.create_subprocess_exec(
-            *_program(), *arguments, env=dict(self.environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        said, problems = await process.communicate()
-        if process.returncode not in (Exit.FINE, Exit.FOUND):
-            raise CliError(f"`ml-connector {' '.join(arguments)}` ended with {process.returncode}: {problems.decode()}")
-        return said.decode()
+        return await said_by(arguments, self.environment)
 
 
 def command(
@@ -157,58 +149,73 @@ def command(
     if erp not in ERPS:
         raise typer.BadParameter(f"there is no demo of {erp!r}; there is one of {', '.join(ERPS)}")
 
-    async def work() -> Exit:
+    async def work() -> int:
         return await play(out, ERPS[erp], once=once, orders=orders, seed=seed, tamper=tamper)
 
     run(out, work)
 
 
-async def play(out: Output, kind: DemoErp, *, once: bool, orders: int, seed: int, tamper: bool) -> Exit:
-    started = time.monotonic()
+async def play(out: Output, kind: DemoErp, *, once: bool, orders: int, seed: int, tamper: bool) -> int:
+    """The exit status. Whatever ends it, nothing that it started is left."""
+    stop = Stop()
     async with AsyncExitStack() as stack:
-        demo = await _set_up(stack, out, kind)
-        await _place_orders(demo, seed=seed, orders=orders)
-        out.say("Orders are placed; webhooks and polls bring them in ...")
-        await _settled(demo)
-        out.say("Some orders are edited and cancelled after they were posted ...")
-        await post(f"{demo.store.control_url}/story", {"step": "edits"})
-        if kind.stock is not None:
-            out.say("Pieces come into the warehouse and go ...")
-            for sku, pieces in MOVED.items():
-                await kind.stock.move(demo.erp.control_url, sku, pieces)
-        result = await _settled(demo)
-        if tamper:
-            victim = next(d for d in await demo.documents() if not d.reversed_by and not d.reverses)
-            await kind.delete(demo.erp.control_url, victim)
-            out.say(f"Somebody deletes {victim.number} ({victim.reference}) in the ERP.")
-            result = await demo.compare()
-        shipped: ShipmentTie | None = None
-        if kind.shipping is not None:
-            out.say("The warehouse ships some orders ...")
-            names = Names(demo.policy.reference_tag)
-            sent = await ship_some(demo.erp.control_url, demo.store.control_url, kind.shipping, names)
-            shipped = await tie_shipments(demo.store.control_url, sent, SETTLE_S)
-            if not tamper:
-                result = await _settled(demo)
-                shipped = await tie_shipments(demo.store.control_url, sent, 0)
-        stock = await demo.stock()
-        seconds = time.monotonic() - started
-        _show_documents(out, await demo.documents(), Names(demo.policy.reference_tag))
-        _show(out, result, stock, shipped, seconds)
+        stack.enter_context(stop.on_signals())
+        told = await stop.or_done(_story(stack, stop, out, kind, orders=orders, seed=seed, tamper=tamper))
+        if told is None:
+            return stop.status
+        demo, status = told
         if not once:
-            await go_on(demo)
-        return Exit.FINE if _is_clean(result, stock, shipped) else Exit.FOUND
+            await stop.or_done(go_on(demo))
+        return status
+
+
+async def _story(
+    stack: AsyncExitStack, stop: Stop, out: Output, kind: DemoErp, *, orders: int, seed: int, tamper: bool
+) -> tuple[Demo, Exit]:
+    """From nothing to the tie-out."""
+    started = time.monotonic()
+    demo = await _set_up(stack, stop, out, kind)
+    await _place_orders(demo, seed=seed, orders=orders)
+    out.say("Orders are placed; webhooks and polls bring them in ...")
+    await _settled(demo)
+    out.say("Some orders are edited and cancelled after they were posted ...")
+    await post(f"{demo.store.control_url}/story", {"step": "edits"})
+    if kind.stock is not None:
+        out.say("Pieces come into the warehouse and go ...")
+        for sku, pieces in MOVED.items():
+            await kind.stock.move(demo.erp.control_url, sku, pieces)
+    result = await _settled(demo)
+    if tamper:
+        victim = next(d for d in await demo.documents() if not d.reversed_by and not d.reverses)
+        await kind.delete(demo.erp.control_url, victim)
+        out.say(f"Somebody deletes {victim.number} ({victim.reference}) in the ERP.")
+        result = await demo.compare()
+    shipped: ShipmentTie | None = None
+    if kind.shipping is not None:
+        out.say("The warehouse ships some orders ...")
+        names = Names(demo.policy.reference_tag)
+        sent = await ship_some(demo.erp.control_url, demo.store.control_url, kind.shipping, names)
+        shipped = await tie_shipments(demo.store.control_url, sent, SETTLE_S)
+        if not tamper:
+            result = await _settled(demo)
+            shipped = await tie_shipments(demo.store.control_url, sent, 0)
+    stock = await demo.stock()
+    seconds = time.monotonic() - started
+    _show_documents(out, await demo.documents(), Names(demo.policy.reference_tag))
+    _show(out, result, stock, shipped, seconds)
+    return demo, Exit.FINE if _is_clean(result, stock, shipped) else Exit.FOUND
 
 
 # ------------------------------------------------------------------ set-up
 
 
-async def _set_up(stack: AsyncExitStack, out: Output, kind: DemoErp) -> Demo:
+async def _set_up(stack: AsyncExitStack, stop: Stop, out: Output, kind: DemoErp) -> Demo:
     home = Path(tempfile.mkdtemp(prefix="demo-", dir=_ready(data_directory())))
     postgres = EmbeddedPostgres(home / DEFAULT_DIRECTORY.name)
-    stack.callback(shutil.rmtree, home, ignore_errors=True)
+    for place in (home, postgres.directory):  # the server of root lies elsewhere
+        stack.callback(shutil.rmtree, place, ignore_errors=True)
     stack.callback(postgres.stop)
-    await asyncio.to_thread(postgres.start)
+    postgres.start()  # in this thread, which nothing cancels half-way: what has begun can be stopped
     sandbox = SandboxProcess(["bigcommerce", kind.system], log=home / "sandbox.log")
     stack.callback(sandbox.stop)
     store, erp = sandbox.systems["bigcommerce"], sandbox.systems[kind.system]
@@ -236,8 +243,11 @@ async def _set_up(stack: AsyncExitStack, out: Output, kind: DemoErp) -> Demo:
         await post(f"{store.control_url}/inventory", {"items": items})
     out.say(f"Sandbox store at {store.base_url}, sandbox ERP at {erp.base_url}; all data under {home}")
     await demo.command("config", "apply", str(file))
-    for name, arguments in (("serve", ("serve", "--port", str(port))), ("worker", ("worker",))):
-        stack.push_async_callback(_end, await _spawn(demo, name, arguments))
+    for name, arguments in (("web server", ("serve", "--port", str(port))), ("worker", ("worker",))):
+        log = home / f"{arguments[0]}.log"
+        keeping = asyncio.create_task(keep(out, name, arguments, environment, log), name=name)
+        stop.watched.append(keeping)
+        stack.push_async_callback(ended, keeping)
     return demo
 
 
@@ -307,30 +317,6 @@ async def _until(condition: Any, otherwise: str) -> None:
         if time.monotonic() > deadline:
             raise CliError(f"{otherwise} within {SETTLE_S:g} s; see the logs of the demo", Exit.FOUND)
         await asyncio.sleep(0.3)
-
-
-# ------------------------------------------------------------------ processes
-
-
-def _program() -> list[str]:
-    return [sys.executable, "-m", "ml_connector.cli.main"]
-
-
-async def _spawn(demo: Demo, name: str, arguments: tuple[str, ...]) -> asyncio.subprocess.Process:
-    with (demo.home / f"{name}.log").open("ab") as log:
-        return await asyncio.create_subprocess_exec(
-            *_program(), *arguments, env=dict(demo.environment), stdout=log, stderr=log
-        )
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.wait_for(process.wait(), 30)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
 
 
 def _free_port() -> int:

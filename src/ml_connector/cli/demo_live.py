@@ -3,7 +3,7 @@ document in the ERP is not what was sent."""
 
 import asyncio
 import json
-import signal
+from itertools import count
 from typing import Any, Protocol
 
 from ml_connector.cli.demo_books import get, post
@@ -31,7 +31,7 @@ class Live(Protocol):
 
 
 async def go_on(demo: Live) -> None:
-    """Until Ctrl-C. Says where the console is and what there is to find."""
+    """Until cancelled. Says where the console is and what there is to find."""
     link = json.loads(await demo.command("user", "link", "--url", demo.console, "--json"))["link"]
     await _leave_work(demo)
     demo.out.say(
@@ -39,17 +39,9 @@ async def go_on(demo: Live) -> None:
         f"Orders go on arriving. One waits for the account of {UNKNOWN_METHOD}: choose it under Holds. One document\n"
         "was changed in the ERP by hand: the reconciliation finds it.\nCtrl-C ends it."
     )
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    seed = 1_000
-    while not stop.is_set():
-        seed += 1
+    for seed in count(1_001):
         await post(f"{demo.store.control_url}/seed", {"orders": 1, "seed": seed, "spread_days": 0})
-        try:
-            await asyncio.wait_for(stop.wait(), ORDER_EVERY_S)
-        except TimeoutError:
-            continue
+        await asyncio.sleep(ORDER_EVERY_S)
 
 
 async def _leave_work(demo: Live) -> None:
