@@ -9,8 +9,11 @@ import pytest
 from sqlalchemy import text
 
 from ml_connector.config.edit import save
+from ml_connector.config.policy import KEYS
 from ml_connector.desk.mapping import edit_of
+from ml_connector.desk.policy_words import GROUPS, SAYS
 from ml_connector.domain.access import Role
+from tests.web.orders import orders
 from tests.web.serving import Served, serving
 from tests.web.visitors import COOKIE, Answer, Visitor, session, user
 
@@ -281,3 +284,74 @@ async def test_a_viewer_changes_nothing(served: Served) -> None:
     for path in ("row", "row/remove", "row/raise", "paste", "discard", "bring-over", "save", "restore"):
         assert (await ann.post(f"/mapping/{path}", **ADD)).status == 403, path
     assert await served.rows("SELECT * FROM drafts") == []
+
+
+# ------------------------------------------------------------------ policy
+
+
+async def test_every_key_of_the_policy_is_a_sentence_with_its_choices(served: Served) -> None:
+    for key in KEYS.values():
+        assert key.name in SAYS, f"write words for {key.name}"
+        assert SAYS[key.name].example, key.name
+        assert set(SAYS[key.name].choices) >= set(key.schema.get("enum", ())), key.name
+    assert {name for names in GROUPS.values() for name in names} == set(KEYS)
+    oscar = await visitor(served, Role.operator)
+    page = (await oscar.get("/mapping/policy")).text
+    for name, says in SAYS.items():
+        assert says.title.replace("’", "’") in page, name
+        assert (await oscar.get(f"/mapping/policy?key={name}")).status == 200, name
+
+
+async def test_a_policy_is_changed_by_who_may_in_the_same_draft(served: Served) -> None:
+    clerk, oscar = await visitor(served, Role.clerk), await visitor(served, Role.operator)
+    choice = {"key": "closed_period", "value": "first_open_day"}
+    assert (await clerk.post("/mapping/policy", **choice)).status == 403
+    assert (await oscar.post("/mapping/policy", **choice)).status == 303
+    assert (await oscar.post("/mapping/row", **ADD)).status == 303
+    page = await oscar.get("/mapping/policy")
+    assert "2 changes" in page.text
+    assert "Take the first open day" in page.text
+    assert (await oscar.post("/mapping/save", comment="the accountant agreed")).status == 303
+    (row,) = await served.rows("SELECT version, content, comment FROM policies ORDER BY version DESC LIMIT 1")
+    assert (row.version, row.content["closed_period"], row.comment) == (2, "first_open_day", "the accountant agreed")
+    assert (await stored(served)).version == 2
+
+
+async def test_a_draft_with_policy_is_not_saved_by_who_may_not_any_more(served: Served) -> None:
+    oscar = await visitor(served, Role.operator)
+    await oscar.post("/mapping/policy", key="closed_period", value="first_open_day")
+    await served.rows("UPDATE users SET role = 'clerk' RETURNING 1")
+    assert (await oscar.post("/mapping/save", comment="still mine")).status == 403
+    assert len(await served.rows("SELECT 1 FROM policies")) == 1
+
+
+async def test_a_policy_that_cannot_be_used_comes_back_beside_its_field(served: Served) -> None:
+    oscar = await visitor(served, Role.operator)
+    for key, value, words in (
+        ("rounding.tolerance_minor", "-1", "not a whole number"),
+        ("posting.cut_over", "yesterday", "not a date"),
+        ("dates.time_zone", "Mars/North", "neither"),
+        ("posting.held_statuses", "12, x", "not a list"),
+        ("posting.trigger", "never", "not one of"),
+        ("nothing", "x", ""),
+    ):
+        answer = await oscar.post("/mapping/policy", key=key, value=value)
+        assert answer.status == 422, key
+        assert words in answer.text, key
+    methods = {"name.0": "Bank Deposit", "way.0": "on_account", "name.1": "Cash on Delivery", "way.1": ""}
+    assert (await oscar.post("/mapping/policy", key="offline_methods", **methods)).status == 303
+    (row,) = await served.rows("SELECT policy FROM drafts")
+    assert row.policy["offline_methods"] == {"Bank Deposit": "on_account"}
+
+
+async def test_what_is_posted_locks_what_the_books_depend_on(served: Served) -> None:
+    oscar = await visitor(served, Role.operator)
+    assert "cannot change any more" not in (await oscar.get("/mapping/policy")).text
+    await orders(served, "synced", "1", booked=True)
+    assert (await oscar.get("/mapping/policy?key=posting.settlement")).text.count("cannot change any more") == 2
+    await oscar.post("/mapping/policy", key="posting.settlement", value="one_step")
+    review = await oscar.get("/mapping/review")
+    assert "It cannot be saved yet" in review.text
+    assert "documents are posted under it" in review.text
+    assert (await oscar.post("/mapping/save", comment="try")).status == 422
+    assert len(await served.rows("SELECT 1 FROM policies")) == 1

@@ -167,7 +167,7 @@ def _is_model(annotation: Any) -> bool:
 
 
 def rows_of(content: Mapping[str, Any], table: Table) -> list[Row]:
-    """The rows as they stand; a `single` has one, even where nothing is set."""
+    """The rows as they stand, those with a key in its order; a `single` has one, even where nothing is set."""
     found = _at(content, table.path)
     if table.shape == "single":
         columns = table.columns
@@ -181,7 +181,9 @@ def rows_of(content: Mapping[str, Any], table: Table) -> list[Row]:
             for n, item in enumerate(items)
         ]
     entries = cast("Mapping[str, Any]", found or {})
-    return [_entry(table, str(key), value) for key, value in entries.items()]
+    usual = {choice: n for n, choice in enumerate(table.columns[0].choices)}
+    keys = sorted(entries, key=lambda each: (usual.get(each, 0), each))  # the database keeps no order of keys
+    return [_entry(table, key, entries[key]) for key in keys]
 
 
 def _entry(table: Table, key: str, value: Any) -> Row:

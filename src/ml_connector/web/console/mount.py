@@ -14,6 +14,7 @@ from ml_connector.web.console.pages import (
     overview,
     people,
     plan,
+    policy,
     reconciliation,
     record,
     records,
@@ -30,11 +31,12 @@ ROUTERS = {
     "audit": audit.router,
     "mapping": mapping.router,
     "mapping_draft": mapping_draft.router,
+    "policy": policy.router,
     "settings": people.router,
     "connections": connections.router,
     "alerts": settings.router,
 }
-"""Place of the left bar -> its pages; `alerts` stands under settings, `mapping_draft` under mapping."""
+"""Place of the left bar -> its pages; `alerts` stands under settings, `mapping_draft` and `policy` under mapping."""
 
 
 def mount(app: FastAPI, runtime: Runtime) -> Pages:

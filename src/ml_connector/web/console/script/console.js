@@ -123,6 +123,18 @@ document.addEventListener("click", event => {
   const option = event.target.closest(".combobox [role=option]");
   if (option && option.ariaDisabled !== "true") choose(option.closest(".combobox"), option);
 });
+// What is typed afterwards is not what was chosen; and a list that was left must not cover what is beneath it.
+document.addEventListener("input", event => {
+  const value = event.target.matches("[role=combobox]") && one("input[type=hidden]", event.target.closest(".combobox"));
+  if (value) value.value = "";
+});
+document.addEventListener("mousedown", event => { if (event.target.closest(".combobox ul")) event.preventDefault(); });
+document.addEventListener("focusout", event => {
+  const box = event.target.closest?.(".combobox");
+  if (!box || box.contains(event.relatedTarget)) return;
+  one("ul[role]", box)?.remove(); // what only says why there is none covers nothing, and would move what is clicked
+  one("[role=combobox]", box).setAttribute("aria-expanded", "false");
+});
 
 // ---- blanks that matter with one value of another blank alone
 const matters = () => all("[data-when]").forEach(part => {
