@@ -8,16 +8,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ml_connector.connectors.systems import UnknownSystem, find_system
 from ml_connector.desk import reconciliation, wording
-from ml_connector.engine import pulse
+from ml_connector.desk.sides import Side, refused, side, system_title
+from ml_connector.engine import checks, connection_pulse, pulse
 from ml_connector.engine.breaker import State as BreakerState
 from ml_connector.engine.breaker import all_states
+from ml_connector.engine.checks import Result
 from ml_connector.engine.database import Database
 from ml_connector.engine.registry import Connection, Integration, Registry
 from ml_connector.engine.views import counts, notes
 from ml_connector.engine.views.counts import Hold, Standing
 from ml_connector.reconcile.results import TieOutResult
+
+__all__ = ["HOURS", "Overview", "Side", "midnight", "read", "system_title"]
 
 HOURS = 24
 POINTS = 36
@@ -54,18 +57,6 @@ class FlowRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """A connection as a row's head shows it. `state`: ok, paced, open, unauthorised."""
-
-    id: int
-    name: str
-    title: str
-    state: str
-    words: str
-    sandbox: bool
-
-
-@dataclass(frozen=True, slots=True)
 class IntegrationRow:
     integration: Integration
     store: Side
@@ -73,6 +64,7 @@ class IntegrationRow:
     flows: Sequence[FlowRow]
     tie_out: TieOutResult | None
     zone: str
+    check: Result | None = None
 
     @property
     def held(self) -> int:
@@ -84,10 +76,10 @@ class IntegrationRow:
 
     @property
     def worst(self) -> str:
-        """The state of the head: dead, held, waiting for a connection, or fine."""
+        """The state of the head: dead, waiting for a connection (open), held, late, or fine."""
         if self.dead:
             return "dead"
-        if self.store.state == "open" or self.erp.state == "open":
+        if self.store.wants_somebody or self.erp.wants_somebody:
             return "open"
         return "held" if self.held else "late" if any(row.late for row in self.flows) else "fine"
 
@@ -132,7 +124,9 @@ class Overview:
 
     @property
     def open_sides(self) -> Sequence[Side]:
-        return [side for row in self.rows for side in (row.store, row.erp) if side.state == "open"]
+        """Connections that do not answer or let us in no more; those first, for they do not mend themselves."""
+        found = [side for row in self.rows for side in (row.store, row.erp) if side.wants_somebody]
+        return sorted(found, key=lambda side: side.state != "unauthorised")
 
 
 async def read(database: Database, registry: Registry, only: str = "") -> Overview:
@@ -148,7 +142,7 @@ async def read(database: Database, registry: Registry, only: str = "") -> Overvi
         breakers = await all_states(sql)
         zones = await notes.zones(sql)
         rows = [
-            await _row(sql, each, connections, standing, breakers, ties.get(each.id), zones.get(each.id, "UTC"))
+            await _row(sql, each, connections, standing, breakers, held, ties.get(each.id), zones.get(each.id, "UTC"))
             for each in integrations
         ]
         figures = await _figures(sql, rows, held, standing)
@@ -162,6 +156,7 @@ async def _row(
     connections: Mapping[int, Connection],
     standing: Mapping[tuple[int, str], Standing],
     breakers: Mapping[int, BreakerState],
+    held: Sequence[Hold],
     tie: TieOutResult | None,
     zone: str,
 ) -> IntegrationRow:
@@ -172,10 +167,17 @@ async def _row(
     today = await counts.today(sql, integration.id, midnight(zone, now))
     lags = await pulse.lags(sql, integration.id, now - timedelta(hours=HOURS), POINTS)
     last = await counts.last_done(sql, integration.id, flows, now - timedelta(days=30))
+    recent = await connection_pulse.recent(sql, integration.id)
+    check = await checks.last(sql, integration.id)
+    mine = [each for each in held if each.integration == integration.id]
+
+    def side_of(id: int) -> Side:
+        return side(connections[id], breakers.get(id), recent.get(id), refused(mine, id))
+
     return IntegrationRow(
         integration,
-        _side(connections[integration.store], breakers),
-        _side(connections[integration.erp], breakers),
+        side_of(integration.store),
+        side_of(integration.erp),
         [
             FlowRow(
                 flow,
@@ -190,23 +192,8 @@ async def _row(
         ],
         tie,
         zone,
+        check,
     )
-
-
-def _side(connection: Connection, breakers: Mapping[int, BreakerState]) -> Side:
-    breaker = breakers.get(connection.id)
-    state, words = "ok", ""
-    if breaker is not None and breaker.state != "closed":
-        state, words = "open", "does not answer"
-    return Side(connection.id, connection.name, system_title(connection.system), state, words, connection.sandbox)
-
-
-def system_title(system: str) -> str:
-    """`SAP S/4HANA`, or the name as it is configured where it is not installed."""
-    try:
-        return find_system(system).title
-    except UnknownSystem:
-        return system
 
 
 async def _figures(

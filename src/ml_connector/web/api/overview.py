@@ -7,7 +7,9 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 
 from ml_connector.desk import overview
-from ml_connector.desk.overview import FlowRow, IntegrationRow, Need, Side
+from ml_connector.desk.overview import FlowRow, IntegrationRow, Need
+from ml_connector.desk.sides import Side, checked
+from ml_connector.engine.checks import Result
 from ml_connector.reconcile.results import TieOutResult
 from ml_connector.web.api.parts import Looks, api_of
 from ml_connector.web.api.shapes import Amount, Typed, amounts
@@ -44,7 +46,16 @@ class SideShown(BaseModel):
 
     connection: str = Field(examples=["web-store"])
     system: str = Field(examples=["SAP S/4HANA Cloud"])
-    state: str = Field(examples=["ok"], description="`ok`, or `open`: its breaker is, nothing is sent to it now.")
+    state: str = Field(
+        examples=["ok"],
+        description="`ok`; `paced`: near its quota; `open`: it does not answer, nothing is sent now; `unauthorised`: "
+        "it lets us in no more.",
+    )
+    since: datetime | None = Field(description="When that began; none where it is `ok` or not known.")
+    waiting: int = Field(description="Records that wait because it lets us in no more.")
+    calls_per_s: float | None = Field(description="Of the last minutes; none where no worker has run.")
+    median_ms: float | None
+    quota_used: float | None = Field(description="0 to 1; none where the system tells none.", examples=[0.42])
     sandbox: bool
 
 
@@ -58,15 +69,27 @@ class TieOutShown(BaseModel):
     amounts: list[Amount] = Field(description="What differs, by currency.")
 
 
+class CheckShown(BaseModel):
+    """The last synthetic check."""
+
+    at: datetime
+    ok: bool
+    took_s: float
+    words: str = Field(examples=["Test pair: order, document, post-back and stock came through"])
+
+
 class IntegrationStands(BaseModel):
     """How an integration stands."""
 
     integration: str = Field(examples=["eu"])
-    state: str = Field(examples=["fine"], description="The worst of it: `dead`, `open`, `held`, `late` or `fine`.")
+    state: str = Field(
+        examples=["fine"], description="The worst: `dead`, `open` (a connection), `held`, `late` or `fine`."
+    )
     store: SideShown
     erp: SideShown
     flows: list[FlowShown]
     tie_out: TieOutShown | None
+    check: CheckShown | None
 
 
 class OverviewShown(BaseModel):
@@ -121,11 +144,26 @@ def _integration(row: IntegrationRow) -> IntegrationStands:
         erp=_side(row.erp),
         flows=[_flow(each) for each in row.flows],
         tie_out=_tie_out(row.tie_out) if row.tie_out else None,
+        check=_check(row.check) if row.check else None,
     )
 
 
+def _check(found: Result) -> CheckShown:
+    return CheckShown(at=found.at, ok=found.ok, took_s=found.took_s, words=checked(found))
+
+
 def _side(side: Side) -> SideShown:
-    return SideShown(connection=side.name, system=side.title, state=side.state, sandbox=side.sandbox)
+    return SideShown(
+        connection=side.name,
+        system=side.title,
+        state=side.state,
+        since=side.since,
+        waiting=side.waiting,
+        calls_per_s=side.calls_s,
+        median_ms=side.median_ms,
+        quota_used=side.quota_used,
+        sandbox=side.sandbox,
+    )
 
 
 def _flow(row: FlowRow) -> FlowShown:

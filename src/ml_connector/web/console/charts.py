@@ -48,6 +48,31 @@ def line(points: Sequence[float | None], budget: float, name: str) -> Markup:
     ).format(late, LINE_WIDTH, LINE_HEIGHT, name, f"{dotted:.1f}", LINE_WIDTH, path, end)
 
 
+WIDE_WIDTH, WIDE_HEIGHT = 1000, 280
+
+
+def wide(points: Sequence[float | None], budget: float | None, name: str) -> Markup:
+    """A line over the whole width, zero-based, its budget dotted: the page's chart where no script draws a better."""
+    top = max([(budget or 0.0) * 1.1, *(each * 1.1 for each in points if each is not None)]) or 1.0
+    step = WIDE_WIDTH / max(len(points) - 1, 1)
+    path, drawing = "", False
+    for index, value in enumerate(points):
+        if value is not None:
+            path += f"{'L' if drawing else 'M'}{index * step:.1f} {WIDE_HEIGHT - value / top * WIDE_HEIGHT:.1f}"
+        drawing = value is not None
+    dotted = (
+        Markup('<path class="budget" d="M0 {}H{}"/>').format(
+            f"{WIDE_HEIGHT - budget / top * WIDE_HEIGHT:.1f}", WIDE_WIDTH
+        )
+        if budget is not None
+        else ""
+    )
+    return Markup(
+        '<svg class="wide" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}'
+        '<path d="{}"/></svg>'
+    ).format(WIDE_WIDTH, WIDE_HEIGHT, name, dotted, path)
+
+
 def meter(part: float, name: str) -> Markup:
     """How much of a budget is used: quiet below 70 %, amber up to it, red beyond."""
     kind = "dead" if part > 1 else "hold" if part >= 0.7 else ""

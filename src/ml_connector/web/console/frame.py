@@ -176,7 +176,8 @@ def environment() -> Environment:
     )  # fmt: skip
     cast("dict[str, Any]", made.filters).update(FILTERS)
     cast("dict[str, Any]", made.globals).update(
-        asset=assets().address, states=STATES, bars=charts.bars, line=charts.line, meter=charts.meter, places=PLACES,
+        asset=assets().address, states=STATES, bars=charts.bars, line=charts.line, meter=charts.meter, wide=charts.wide,
+        places=PLACES,
         set_up=SET_UP, wording=wording, Right=Right, lowest=lowest, integration_of=integration_of,
     )  # fmt: skip
     return made

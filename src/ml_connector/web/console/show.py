@@ -169,6 +169,13 @@ def age(at: datetime | None, *, now: datetime | None = None) -> Markup:
     return Markup('<time datetime="{}" title="{}">{}</time>').format(at.astimezone(UTC).isoformat(), title, words)
 
 
+def rate(each_second: float) -> str:
+    """`3.2`, `0.05`, `12`: calls a second."""
+    if each_second >= 10:
+        return f"{each_second:.0f}"
+    return f"{each_second:.1f}" if each_second >= 0.95 or each_second == 0 else f"{each_second:.2f}"
+
+
 def percent(part: float) -> str:
     return f"{part:.0f}{THIN}%"
 
@@ -205,6 +212,6 @@ def initials(name: str) -> str:
 FILTERS = {
     "number": number, "amount": amount, "money": money, "difference": difference, "sums": sums, "plural": plural,
     "spelled": spelled, "moment": moment, "exactly": exactly, "clock": clock, "day": day, "span": span, "age": age,
-    "percent": percent, "marked": marked, "initials": initials, "stored_amount": stored_amount,
+    "percent": percent, "rate": rate, "marked": marked, "initials": initials, "stored_amount": stored_amount,
     "sentence": sentence,
 }  # fmt: skip
