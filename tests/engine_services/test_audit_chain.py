@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from ml_connector.engine import audit_chain
 from ml_connector.engine.audit import Audit, append, entry
-from ml_connector.engine.audit_chain import Seal, chains, hash_of, horizon, mac_of, sealing_key
+from ml_connector.engine.audit_chain import Seal, chains, hash_of, horizon, mac_of, removal_mac, sealing_key
 from ml_connector.engine.audit_queries import Question, export, export_csv, page
 from ml_connector.engine.audit_verify import Finding, look_on, verify
 from ml_connector.engine.database import Database
@@ -275,7 +275,10 @@ async def test_retention_takes_whole_segments_and_the_chain_stays_unbroken(datab
     await write(database, ROWS)
     await age(database, 25, 500)
     await seal(database)
-    assert await sweep(database, Retention(audit_days=400), integration=1, pause_s=0) == {"audit": 25, "webhooks": 0}
+    assert await sweep(database, Retention(audit_days=400), integration=1, key=KEY, pause_s=0) == {
+        "audit": 25,
+        "webhooks": 0,
+    }
     verdict = await verify(database, 1, key=KEY)
     assert verdict.unbroken
     assert (verdict.removed, verdict.removed_through, verdict.rows) == (25, 3, ROWS - 25)
@@ -325,7 +328,8 @@ async def test_retention_takes_nothing_from_the_midst(database: Database) -> Non
         f"DELETE FROM audit WHERE id > {second.after_id} AND id <= {second.upto_id}",
         "UPDATE audit_seals SET removed_at = now(), leaves = NULL WHERE number = 2",
         "INSERT INTO audit (integration, at, correlation, kind, data)"
-        " VALUES (1, now(), '', 'retention', '{\"through_seal\": 2}')",
+        " VALUES (1, now(), '', 'retention',"
+        f' \'{{"through_seal": 2, "proof": "{removal_mac(KEY, 1, 2)}"}}\')',
     )
     assert [(each.kind, each.seal) for each in await findings(database)] == [("removed", 2)]
 

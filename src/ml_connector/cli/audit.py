@@ -114,7 +114,7 @@ def verify_chain(
             _say(out, names.get(verdict.integration, "of no integration"), verdict)
         if not verdicts:
             out.say("Nothing is recorded yet.")
-        unbroken = all(verdict.unbroken for verdict in verdicts)
+        unbroken = all(verdict.unbroken and (verdict.signed or not verdict.seals) for verdict in verdicts)
         out.result({"unbroken": unbroken, "chains": [verdict.as_json() for verdict in verdicts]})
         return Exit.FINE if unbroken else Exit.FOUND
 
@@ -168,7 +168,8 @@ def _say(out: Output, name: str, verdict: Verdict) -> None:
     if verdict.unsealed:
         out.say(f"  {verdict.unsealed:,} rows since {verdict.unsealed_since:%Y-%m-%d %H:%M:%S} UTC are not sealed yet.")
     if not verdict.signed and verdict.seals:
-        out.say("  The signatures were not checked: the vault has no sealing key.", style="yellow")
+        words = "The vault has no sealing key, so nobody can tell who made these seals: was it deleted?"
+        out.say(f"  {words}", style="red")
 
 
 def _read_copy(path: Path | None) -> Mapping[int, Mapping[int, str]]:

@@ -25,6 +25,7 @@ import hmac
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -54,14 +55,24 @@ _PATIENCE_S = 15.0
 _LOOK_EVERY_S = 0.05
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-ROW: Final = """
-sha256(convert_to(jsonb_build_array(a.id, a.integration, (extract(epoch FROM a.at) * 1000000)::bigint, a.correlation,
+
+def within_reach(column: str) -> str:
+    """A time as every program can read it: PostgreSQL knows `infinity` and years that nothing else does, and one such
+    row, which no product writes, must not keep all others from being sealed and compared."""
+    return f"least(greatest({column}, '0001-01-02 00:00+00'::timestamptz), '9999-12-30 00:00+00'::timestamptz)"
+
+
+AT: Final = within_reach("a.at")
+_MICROSECONDS: Final = f"(extract(epoch FROM {AT}) * 1000000)::bigint"
+
+ROW: Final = f"""
+sha256(convert_to(jsonb_build_array(a.id, a.integration, {_MICROSECONDS}, a.correlation,
   a.kind, a.connection, a.flow, a.key, a.refs, a.token, a.who, a.data)::text, 'UTF8'))
 """
-ROW_LEAF: Final = f"int8send(a.id) || int8send((extract(epoch FROM a.at) * 1000000)::bigint) || {ROW}"
+ROW_LEAF: Final = f"int8send(a.id) || int8send({_MICROSECONDS}) || {ROW}"
 
 SEGMENT: Final = f"""
-SELECT a.id, a.at, {ROW_LEAF} AS leaf FROM audit a
+SELECT a.id, {AT} AS at, {ROW_LEAF} AS leaf FROM audit a
  WHERE a.integration = :integration AND a.id > :after AND a.id <= :upto ORDER BY a.id LIMIT :rows
 """  # noqa: S608 - our own columns
 
@@ -111,13 +122,17 @@ sealed AS (
            ORDER BY s.integration LIMIT 1)
     FROM sealed WHERE sealed.integration IS NOT NULL)
 SELECT integration FROM rows WHERE integration IS NOT NULL
- UNION SELECT integration FROM sealed WHERE integration IS NOT NULL ORDER BY 1
+ UNION SELECT integration FROM sealed WHERE integration IS NOT NULL
+ UNION SELECT integration FROM watermarks WHERE flow = 'system:seal' AND jsonb_exists(value, 'head') ORDER BY 1
 """)
+"""Also those of which nothing is left but the sealer's note: that is how a chain looks that was taken away whole."""
 
-SEALS = text("""
-SELECT integration, number, after_id, upto_id, rows, first_at, last_at, sealed_at, root, previous, hash, mac, removed_at
+SEALS = text(f"""
+SELECT integration, number, after_id, upto_id, rows, {within_reach("first_at")} AS first_at,
+       {within_reach("last_at")} AS last_at, {within_reach("sealed_at")} AS sealed_at, root, previous, hash, mac,
+       CASE WHEN removed_at IS NOT NULL THEN {within_reach("removed_at")} END AS removed_at
   FROM audit_seals WHERE integration = :integration AND number > :after ORDER BY number LIMIT :limit
-""")
+""")  # noqa: S608 - our own columns
 
 _PAGE = 500
 
@@ -185,6 +200,11 @@ def mac_of(key: bytes, seal_hash: bytes) -> bytes:
     return hmac.digest(key, seal_hash, "sha256")
 
 
+def removal_mac(key: bytes, integration: int, through: int) -> str:
+    """Proves that retention took the rows through that seal, and nobody in its name."""
+    return hmac.digest(key, dump_json(["ml-connector audit removal", 1, integration, through]).encode(), "sha256").hex()
+
+
 # ---------------------------------------------------------------------- sealing
 
 
@@ -212,7 +232,7 @@ async def known_key(vault: Vault) -> bytes | None:
 
 
 async def chains(db: Database) -> list[int]:
-    """Every integration that has rows or seals; 0 among them."""
+    """Every integration that has, or had, rows or seals; 0 among them."""
     async with db.connect() as sql:
         return list((await sql.execute(CHAINS)).scalars())
 
@@ -258,7 +278,8 @@ async def head(db: Database, integration: int) -> Head:
         kept = await watermarks.noted(sql, integration, NAME, "head")
         last = (await sql.execute(LAST, {"integration": integration})).one_or_none()
     if kept is not None:
-        return Head(int(kept["number"]), int(kept["upto_id"]), bytes.fromhex(kept["hash"]))
+        with suppress(TypeError, KeyError, ValueError):  # spoilt: as if it were not there
+            return Head(int(kept["number"]), int(kept["upto_id"]), bytes.fromhex(kept["hash"]))
     return Head(last.number, last.upto_id, bytes(last.hash)) if last is not None else Head()
 
 

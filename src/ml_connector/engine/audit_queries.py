@@ -11,9 +11,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, text, true
+from sqlalchemy import ColumnElement, Select, and_, literal_column, or_, select, text, true
 
 from ml_connector.engine.actor import WORKER
+from ml_connector.engine.audit_chain import within_reach
 from ml_connector.engine.database import Database, dump_json
 from ml_connector.engine.schema_services import RARE_KIND, WITH_NAME, audit, audit_seals
 
@@ -189,8 +190,10 @@ def _with_seals(keys: Select[Any, Any]) -> Any:
         .lateral("seal")
     )
     covers = seal.c.after_id < audit.c.id
+    columns = [each for each in audit.c if each is not audit.c.at]
+    at = literal_column(within_reach("audit.at"), audit.c.at.type).label("at")
     return (
-        select(audit, seal.c.number.label("seal"), seal.c.hash.label("seal_hash"))
+        select(*columns, at, seal.c.number.label("seal"), seal.c.hash.label("seal_hash"))
         .select_from(found)
         .join(audit, and_(audit.c.integration == found.c.integration, audit.c.id == found.c.id))
         .outerjoin(seal, covers)

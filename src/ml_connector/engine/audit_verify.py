@@ -6,16 +6,18 @@ there to be looked at: their seals still bind the chain, and only old rows, from
 """
 
 import hashlib
+import hmac
+import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import text
 
 from ml_connector.engine import audit_chain
-from ml_connector.engine.audit_chain import FIRST, LEAF, SEGMENT, Head, Seal
+from ml_connector.engine.audit_chain import AT, FIRST, LEAF, SEGMENT, Head, Seal
 from ml_connector.engine.database import Database
 from ml_connector.engine.retention import DAYS_MIN
 
@@ -32,18 +34,23 @@ LEAVES = text("""
 SELECT leaves, removed_at FROM audit_seals WHERE integration = :integration AND number = :number
 """)
 
-BELOW = text("SELECT id, at FROM audit WHERE integration = :integration AND id <= :upto ORDER BY id LIMIT 1")
+BELOW = text(f"""
+SELECT a.id, {AT} AS at FROM audit a WHERE a.integration = :integration AND a.id <= :upto ORDER BY a.id LIMIT 1
+""")  # noqa: S608 - our own columns
 
 REMOVED = text("""
-SELECT max((data ->> 'through_seal')::bigint) FROM audit
- WHERE integration = :integration AND kind = 'retention'
+SELECT data ->> 'through_seal' AS through, data ->> 'proof' AS proof FROM audit
+ WHERE integration = :integration AND kind = 'retention' AND jsonb_exists(data, 'through_seal')
    AND kind <> ALL ('{call,heard,read,planned,sent,stored,synced,retry,stock}'::text[])
+ ORDER BY id DESC LIMIT 20000
 """)
+"""Newest first: the last one that retention wrote tells of everything that it took."""
 
-UNSEALED = text("""
+UNSEALED = text(f"""
 SELECT count(*)::int AS rows, min(at) AS since
-  FROM (SELECT at FROM audit WHERE integration = :integration AND id > :after ORDER BY id LIMIT 100000) open
-""")
+  FROM (SELECT {AT} AS at FROM audit a WHERE a.integration = :integration AND a.id > :after
+         ORDER BY a.id LIMIT 100000) open
+""")  # noqa: S608 - our own columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +126,7 @@ async def verify(
     last = Head()
     seals = rows = 0
     async for seal in audit_chain.seals(db, integration):
-        found = [each async for each in walk.check(seal, last, known.pop(seal.number, None))]
-        if seal.number == end.number and seal.hash != end.hash:
-            message = f"seal {seal.number} is another one than was made ({end.hash.hex()})"
-            found.append(Finding("truncated", integration, seal.number, message, at=seal.sealed_at))
+        found = [each async for each in walk.check(seal, last, end, known.pop(seal.number, None))]
         findings += found
         last = Head(seal.number, seal.upto_id, seal.hash)
         seals += 1
@@ -158,7 +162,7 @@ async def look_on(
             continue
         if after and not last.number:
             return 0, None  # the seal where we stopped is gone: a whole round tells
-        async for finding in walk.check(seal, last, None):
+        async for finding in walk.check(seal, last, end, None):
             return 0 if seal.number >= end.number else seal.number, finding
         last = Head(seal.number, seal.upto_id, seal.hash)
         if time.monotonic() > until:
@@ -180,8 +184,8 @@ class _Walk:
         self.removed = 0
         self.removed_through = 0
 
-    async def check(self, seal: Seal, last: Head, known: str | None) -> AsyncIterator[Finding]:
-        """Everything that is wrong with one seal and its rows."""
+    async def check(self, seal: Seal, last: Head, end: Head, known: str | None) -> AsyncIterator[Finding]:
+        """Everything that is wrong with one seal and its rows. `end`: of the chain, as the sealer remembers it."""
         if seal.number != last.number + 1:
             yield self._of(
                 seal, "gap", f"seals {last.number + 1} to {seal.number - 1} are gone, and what they covered with them"
@@ -204,6 +208,9 @@ class _Walk:
         else:
             async for finding in self._removed(seal):
                 yield finding
+        if seal.number == end.number and (seal.hash, seal.upto_id) != (end.hash, end.upto_id):
+            message = f"seal {seal.number} is another one than was made ({end.hash.hex()}, through row {end.upto_id})"
+            yield self._of(seal, "truncated", message)
 
     async def end(self, last: Head, end: Head, known: Mapping[int, str]) -> list[Finding]:
         """What is wrong after the last seal."""
@@ -221,13 +228,14 @@ class _Walk:
             )
         if self.removed_through:
             async with self._db.connect() as sql:
-                told = (await sql.execute(REMOVED, {"integration": self._integration})).scalar() or 0
+                told = self._told((await sql.execute(REMOVED, {"integration": self._integration})).all())
                 late = (
                     await sql.execute(BELOW, {"integration": self._integration, "upto": self._removed_upto})
                 ).one_or_none()
             if told < self.removed_through:
                 message = (
-                    f"rows through seal {self.removed_through} are gone, and retention tells of seal {told} at most"
+                    f"rows through seal {self.removed_through} are gone, and retention tells of "
+                    f"{f'seal {told} at most' if told else 'none'}"
                 )
                 found.append(Finding("removed", self._integration, self.removed_through, message))
             if late is not None:
@@ -235,13 +243,29 @@ class _Walk:
                 found.append(Finding("inserted", self._integration, self.removed_through, message, late.id, late.at))
         return found
 
+    def _told(self, rows: Sequence[Any]) -> int:
+        """Through which seal retention says that it took rows. With the key: said by itself, for anybody who may write
+        to the database may write such a row."""
+        for row in rows:
+            through = int(row.through) if re.fullmatch("[0-9]{1,18}", row.through or "") else 0
+            if not through:
+                continue
+            if self._key is None:
+                return through
+            wanted = audit_chain.removal_mac(self._key, self._integration, through)
+            if hmac.compare_digest(wanted.encode(), (row.proof or "").encode()):
+                return through
+        return 0
+
     async def _removed(self, seal: Seal) -> AsyncIterator[Finding]:
         assert seal.removed_at is not None
         self.removed += seal.rows
         self.removed_through = seal.number
         if not self._kept:
             self._removed_upto = seal.upto_id
-        if self._kept or seal.last_at > seal.removed_at - timedelta(days=DAYS_MIN):
+        # A row is no younger than its seal, whatever its writer's clock said; and nothing was removed tomorrow.
+        removed_at = min(seal.removed_at, datetime.now(UTC))
+        if self._kept or min(seal.last_at, seal.sealed_at) > removed_at - timedelta(days=DAYS_MIN):
             yield self._of(
                 seal,
                 "removed",

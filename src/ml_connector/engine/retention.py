@@ -10,10 +10,12 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import Any
 
 from sqlalchemy import text
 
 from ml_connector.engine.audit import append, entry
+from ml_connector.engine.audit_chain import removal_mac
 from ml_connector.engine.database import Database
 
 DAYS_MIN = 7
@@ -43,7 +45,8 @@ DELETE FROM webhooks t USING old WHERE t.integration = :integration AND t.id = o
 """Through the index on (integration, time); what another sweep has locked is left to it."""
 
 OLDEST_SEALS = text("""
-SELECT number, after_id, upto_id, rows, last_at < statement_timestamp() - :days * interval '1 day' AS old
+SELECT number, after_id, upto_id, rows,
+       least(last_at, sealed_at) < statement_timestamp() - :days * interval '1 day' AS old
   FROM audit_seals WHERE integration = :integration AND removed_at IS NULL
  ORDER BY number LIMIT :segments FOR UPDATE
 """)
@@ -57,9 +60,16 @@ INTEGRATIONS = text("SELECT 0 UNION SELECT integration FROM integrations ORDER B
 
 
 async def sweep(
-    db: Database, retention: Retention, *, integration: int | None = None, batch: int = 5_000, pause_s: float = 0.05
+    db: Database,
+    retention: Retention,
+    *,
+    integration: int | None = None,
+    key: bytes | None = None,
+    batch: int = 5_000,
+    pause_s: float = 0.05,
 ) -> Mapping[str, int]:
-    """Deletes what is older than `retention` says, of one integration or of all; how many rows of what.
+    """Deletes what is older than `retention` says, of one integration or of all; how many rows of what. `key`: that of
+    the seals, by which the entry proves that it was us; without it a verification that has the key finds fault.
 
     A periodic job: interrupted it goes on next time. Between batches it lets others work.
     """
@@ -67,12 +77,12 @@ async def sweep(
         known = [integration] if integration is not None else list((await sql.execute(INTEGRATIONS)).scalars())
     deleted = {"audit": 0, "webhooks": 0}
     for of in known:
-        deleted["audit"] += await _sweep_audit(db, of, retention.audit_days, batch, pause_s)
+        deleted["audit"] += await _sweep_audit(db, of, retention.audit_days, key, batch, pause_s)
         deleted["webhooks"] += await _sweep_webhooks(db, of, retention.webhook_days, batch, pause_s)
     return deleted
 
 
-async def _sweep_audit(db: Database, integration: int, days: int, batch: int, pause_s: float) -> int:
+async def _sweep_audit(db: Database, integration: int, days: int, key: bytes | None, batch: int, pause_s: float) -> int:
     """Whole sealed segments from the beginning of the chain, with the entry that tells of it. Their seals stay."""
     deleted = 0
     segments = 1
@@ -88,7 +98,9 @@ async def _sweep_audit(db: Database, integration: int, days: int, batch: int, pa
             gone = (await sql.execute(DELETE_SEALED, ids)).rowcount
             numbers = {"integration": integration, "first": first.number, "last": last.number}
             await sql.execute(MARK_REMOVED, numbers)
-            facts = {"audit": gone, "through_seal": last.number}
+            facts: dict[str, Any] = {"audit": gone, "through_seal": last.number}
+            if key is not None:
+                facts["proof"] = removal_mac(key, integration, last.number)
             await append(sql, [entry("retention", integration=integration, data=facts)])
         deleted += gone
         # Segments are as large as their minute was busy: as many at once as the last ones say fit in a batch.

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from ml_connector.connectors.base import ReceivesWebhooks
 from ml_connector.connectors.errors import ConnectorError
 from ml_connector.engine import connection_pulse, pulse
+from ml_connector.engine.audit_chain import known_key
 from ml_connector.engine.retention import Retention, sweep
 from ml_connector.engine.runs import Done, Outcome, Run
 from ml_connector.flows.answers import outcome_of_error
@@ -55,9 +56,10 @@ class RetentionFlow:
     async def run(self, run: Run) -> Mapping[str, Outcome]:
         integration = await self._runtime.registry.integration(run.integration, epoch=run.epoch)
         days = Retention(**integration.retention_days)
-        await sweep(self._runtime.database, days, integration=run.integration)
+        key = await known_key(self._runtime.vault)
+        await sweep(self._runtime.database, days, integration=run.integration, key=key)
         # What belongs to no integration in particular is kept as long as nobody says otherwise.
-        await sweep(self._runtime.database, Retention(), integration=0)
+        await sweep(self._runtime.database, Retention(), integration=0, key=key)
         return dict.fromkeys(run.keys, Done(next_in_s=RETENTION_EVERY_S))
 
 
