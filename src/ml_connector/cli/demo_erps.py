@@ -48,11 +48,14 @@ class DemoShipping:
     track: Callable[[str, str, str], Awaitable[None]]
 
 
-def _accounts(mapping: Mapping[str, Any]) -> set[str]:
-    """Every G/L account that the mapping names, the customers' control account left out."""
-    accounts = {str(number) for role, number in mapping["accounts"].items() if role != "receivable"}
-    tables = ("taxes", "payment_methods", "revenue_rules")
-    return accounts | {str(row["account"]) for table in tables for row in mapping[table]}
+def _accounts(mapping: Mapping[str, Any]) -> dict[str, str]:
+    """Every G/L account that the mapping names, with a name for it; the customers' control account left out."""
+    named = {str(row["account"]): f"Revenue {' '.join(row['match'].values())}" for row in mapping["revenue_rules"]}
+    named |= {str(row["account"]): "Sales tax payable" for row in mapping["taxes"]}
+    named |= {str(row["account"]): f"Clearing {row['text']}" for row in mapping["payment_methods"]}
+    roles = {role: str(number) for role, number in mapping["accounts"].items() if role != "receivable"}
+    named |= {number: role.replace("_", " ").capitalize() for role, number in reversed(roles.items())}
+    return dict(sorted(named.items()))
 
 
 def _profit_centers(mapping: Mapping[str, Any]) -> set[str]:
@@ -67,7 +70,7 @@ def _s4hana_seed(mapping: Mapping[str, Any]) -> Mapping[str, object]:
     codes = {str(row["tax_code"]) for row in mapping["taxes"]} | {str(mapping["untaxed_code"])}
     codes |= {str(group["code"]) for group in mapping["tax_groups"]}
     return {
-        "gl_accounts": sorted(_accounts(mapping)),
+        "gl_accounts": [{"number": number, "name": name} for number, name in _accounts(mapping).items()],
         "tax_codes": sorted(codes),
         "profit_centers": sorted(_profit_centers(mapping)),
         "customers": [{"number": str(mapping["customers"]["one_time"]), "one_time": True}],
@@ -131,8 +134,8 @@ def _business_one_seed(mapping: Mapping[str, Any]) -> Mapping[str, object]:
             for code, role in _FREIGHT.items()
         ],
         "ChartOfAccounts": [
-            {"Code": number, "FormatCode": number, "Name": f"Account {number}", **account}
-            for number in sorted(_accounts(mapping))
+            {"Code": number, "FormatCode": number, "Name": name, **account}
+            for number, name in _accounts(mapping).items()
         ],
         "VatGroups": [
             {

@@ -50,8 +50,10 @@ class Chart:
     why: str = ""
 
     def of(self, number: str) -> Known | None:
-        """None: nothing is known."""
-        return self.accounts.get(number, Known("absent")) if self.accounts and number else None
+        """None: nothing is known. SAP pads numbers with zeros, and takes them with and without."""
+        if not self.accounts or not number:
+            return None
+        return self.accounts.get(number) or self.accounts.get(number.lstrip("0")) or Known("absent")
 
 
 @dataclass(frozen=True, slots=True)

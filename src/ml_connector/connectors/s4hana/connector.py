@@ -1,6 +1,7 @@
 """S/4HANA as a ledger: find, post and check documents, list them, read the chart, ping."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -53,7 +54,7 @@ from ml_connector.connectors.s4hana.stored import (
     grouped,
 )
 from ml_connector.connectors.s4hana.tables import SOAP_ACTION
-from ml_connector.connectors.s4hana.wire import message_id, request_body
+from ml_connector.connectors.s4hana.wire import bare, message_id, request_body
 from ml_connector.connectors.soap import Fault, FieldError, body_of
 from ml_connector.domain.documents import Document, Kind
 from ml_connector.domain.mapping import Unmapped
@@ -185,10 +186,13 @@ class S4Connector:
         return {**found, **await problems(self._master, self._client, documents)}
 
     async def accounts(self) -> Sequence[LedgerAccount]:
-        return await self._master.named_accounts()
+        """Numbered as people know them: without leading zeros."""
+        return [replace(each, number=bare(each.number)) for each in await self._master.named_accounts()]
 
     async def dimensions(self) -> Sequence[LedgerDimension]:
-        return [*(await self._master.profit_centers() or ()), *await self._master.cost_centers()]
+        """As `accounts`."""
+        centers = [*(await self._master.profit_centers() or ()), *await self._master.cost_centers()]
+        return [replace(each, key=bare(each.key)) for each in centers]
 
     # -------------------------------------------------------------- stock
 

@@ -40,6 +40,11 @@ def padded(number: str, length: int = 10) -> str:
     return number.zfill(length) if number.isdigit() else number.upper()
 
 
+def bare(number: str) -> str:
+    """A key as SAP's own screens show it: without the zeros that `padded` fills in."""
+    return (number.lstrip("0") or "0") if number.isdigit() else number
+
+
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
