@@ -118,3 +118,30 @@ async def test_a_wish_that_is_granted_is_over(desk: Desk, room: Room) -> None:
     await approve(desk, room)
     assert isinstance(await room.runs(OrdersFlow(room), KEY), Done)
     assert await asked(desk) == Wishes()
+
+
+async def test_what_was_approved_before_its_customer_was_in_the_erp_is_posted_after_another_order_brought_them(
+    desk: Desk, shop: Shop, room: Room
+) -> None:
+    """Of two orders of a new customer that were shown together, the one that comes later finds an account."""
+    later = "10251"
+    shop.snapshots[later] = captured(StoreOrder(id=int(later), customer=4711).snapshot(), id="90100002")
+    context = await room.context(1, None)
+    shown = await (await OrderPlans.read(context, shop.snapshots)).all()
+    digests = {key: plan_digest(each) for key, each in shown.items()}
+    async with desk.database.transaction() as connection:
+        await wishes.wish(connection, 1, "orders", "approve", digests, digests=digests)
+    flow = OrdersFlow(room)
+    assert isinstance(await room.runs(flow, KEY), Done)
+    assert isinstance(await room.runs(flow, later), Done)
+    references = desk.books.references()
+    assert len(set(references)) == len(references)
+    assert {f"S1-O{KEY}", f"S1-O{later}"} <= set(references)
+
+    third = "10252"
+    shop.snapshots[third] = captured(StoreOrder(id=int(third), customer=4711).snapshot(), id="90100003")
+    async with desk.database.transaction() as connection:  # what was shown of another order is not what was approved
+        await wishes.wish(connection, 1, "orders", "approve", [third], digests={third: digests[later]})
+    outcome = await room.runs(flow, third)
+    assert isinstance(outcome, Hold)
+    assert outcome.kind == "plan_changed"

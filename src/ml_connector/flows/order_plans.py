@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ml_connector.domain.documents import Plan
+from ml_connector.domain.documents import Plan, plan_digest
 from ml_connector.domain.orders import OrderSnapshot
 from ml_connector.domain.policy import OpenPeriods
 from ml_connector.engine import wishes
@@ -59,13 +59,19 @@ class OrderPlans:
         self.periods = await open_periods(self.context, 0)
         return {key: self.one(key) for key in doubtful}
 
-    def one(self, key: str) -> Plan:
-        """The plan with the accounts that are known now. Pure."""
+    def is_approved(self, key: str, made: Plan) -> bool:
+        """Whether `made` is what a person approved; also where its customer was new then and has an account by now,
+        because another order brought them."""
+        shown = self.wishes.approved[key]
+        return shown == plan_digest(made) or (bool(self.accounts) and shown == plan_digest(self.one(key, {})))
+
+    def one(self, key: str, accounts: Mapping[str, str] | None = None) -> Plan:
+        """The plan with the accounts that are known now, or with these. Pure."""
         facts = facts_of(
             self.known.get(key, ()),
             self.context,
             periods=self.periods,
-            customer_accounts=self.accounts,
+            customer_accounts=self.accounts if accounts is None else accounts,
             backfilled=self.assume_backfilled or key in self.wishes.backfilled,
             repost=key in self.wishes.reposted,
             left_out=self.wishes.excluded.get(key, ""),

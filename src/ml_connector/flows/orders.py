@@ -109,8 +109,7 @@ class _Batch:
             orders = await OrderPlans.read(self.context, snapshots)
             plans = await orders.all()
         await crash.point("plan.a")
-        approved = orders.wishes.approved
-        for key in [key for key, digest in approved.items() if digest != plan_digest(plans[key])]:
+        for key in [key for key in orders.wishes.approved if not orders.is_approved(key, plans[key])]:
             self.outcomes[key] = wishes.plan_changed(key)
             del plans[key]
         newcomers = {key: customer for key, made in plans.items() if (customer := new_customer(made))}
