@@ -1,14 +1,23 @@
 """Plans over HTTP: what is shown to whom, and that applying posts what was shown, once, and nothing else."""
 
 import asyncio
+import csv
+import io
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import aiohttp
 import pytest
 
+from ml_connector.desk import mapping
 from ml_connector.domain.access import Role
+from ml_connector.engine import plans
+from ml_connector.engine.actor import acting
+from ml_connector.engine.registry import Registry
+from tests.crash.stage import OTHER_REVENUE
 from tests.e2e.scene import Scene
 from tests.web.selling import parts as parts
 from tests.web.selling import scene as scene
@@ -201,3 +210,45 @@ async def test_the_command_keeps_the_plan_that_it_applies(scene: Scene, served: 
     assert plan.made_by.startswith("cli:")
     operator = await visitor(served, Role.operator)
     assert "1 booked" in words(await operator.get("/plan/1/1"))
+
+
+async def test_a_plan_by_a_draft_is_to_look_at_and_can_never_be_applied(scene: Scene, served: Served) -> None:
+    order = scene.place("paid")
+    operator = await visitor(served, Role.operator)
+    refused = await operator.post("/plan", integration="1", orders=str(order), drafted="yes")
+    assert "You have no draft" in words(refused)
+    assert "By my draft" not in words(await operator.get("/plan"))
+    integration = await Registry(served.database).integration(1)
+
+    def other_account(content: Mapping[str, Any]) -> dict[str, Any]:
+        accounts = {**content["accounts"], "revenue": OTHER_REVENUE}
+        rules = [{**rule, "account": OTHER_REVENUE} for rule in content["revenue_rules"]]
+        return {**content, "accounts": accounts, "revenue_rules": rules}
+
+    with acting("user:operator.ann"):
+        await mapping.change_mapping(served.database, integration, "user:operator.ann", "revenue", other_account)
+    assert "By my draft" in words(await operator.get("/plan"))
+    address = await made(operator, str(order), drafted="yes")
+    text = words(await operator.get(address))
+    assert f"{OTHER_REVENUE} revenue" in text
+    assert "cannot be applied" in text
+    answer = await operator.post(f"{address}/apply", sure="yes")
+    assert answer.status == 422
+    assert "This plan is by a draft" in words(answer)
+    assert (await plans.apply(served.database, 1, int(address.rpartition("/")[2]))) is None
+    assert (await served.rows("SELECT 1 FROM wishes")) == []
+    by_version = words(await operator.get(await made(operator, str(order))))
+    assert f"{OTHER_REVENUE} revenue" not in by_version
+
+
+async def test_the_lines_of_a_plan_are_exported(scene: Scene, served: Served) -> None:
+    order = scene.place("paid")
+    clerk = await visitor(served, Role.clerk)
+    address = await made(clerk, f"{order} 999001")
+    answer = await clerk.get(f"{address}/export.csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert {row["order"] for row in rows} == {str(order), "999001"}
+    for side in ("debit", "credit"):
+        assert sum(Decimal(row[side] or 0) for row in rows if row["reference"] == f"S1-O{order}") > 0
+    debit, credit = (sum(Decimal(row[side] or 0) for row in rows) for side in ("debit", "credit"))
+    assert debit == credit

@@ -1,7 +1,7 @@
 """The documents of a plan as a person reads them: lines as a diff, totals, what they are called; and their progress."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -14,6 +14,7 @@ from ml_connector.desk.record import amount_of
 from ml_connector.domain.codec import document_from_json
 from ml_connector.domain.documents import ITEMISED, Document, Kind, Line
 from ml_connector.engine import plans, postings
+from ml_connector.engine.audit_queries import csv_line
 from ml_connector.engine.database import Database
 from ml_connector.engine.plans import FLOW, Act, Order, Paper, Plan
 from ml_connector.engine.postings import LIVE, Name, Posting
@@ -145,6 +146,25 @@ def _row(sign: Sign, line: Line, *, itemised: bool) -> Row:
     if sold is None or not sold.quantity:
         return Row(sign, line.account, text, amount=abs(line.signed))
     return Row(sign, line.account, text, quantity=sold.quantity, price=sold.unit_price, amount=abs(line.signed))
+
+
+COLUMNS = (
+    "order", "customer", "outcome", "act", "document", "reference", "posting_date", "sign", "account", "text", "debit",
+    "credit", "quantity", "price", "amount", "currency",
+)  # fmt: skip
+
+
+def as_csv(found: "Read") -> Iterator[str]:
+    """One line for each line of each document; ISO dates, dot decimals. An order without documents has one line."""
+    yield csv_line(COLUMNS)
+    for order in found.orders:
+        if not order.papers:
+            yield csv_line([order.title, order.party, order.outcome, "", "", "", "", "", "", order.message, *[""] * 6])
+        for paper in filter(None, map(shown, order.papers)):
+            head = [order.title, order.party, order.outcome, paper.act, paper.title, paper.reference, paper.day]
+            for row in paper.rows:
+                amounts = (row.debit, row.credit, row.quantity, row.price, row.amount)
+                yield csv_line([*head, row.sign, row.account, row.text, *amounts, paper.currency])
 
 
 # ------------------------------------------------------------------ progress

@@ -8,12 +8,14 @@ from typing import Final, Literal
 
 from ml_connector.connectors.base import ChangePage
 from ml_connector.connectors.errors import ConnectorError, Throttled, Unauthorized
+from ml_connector.desk import mapping
 from ml_connector.desk.actions import Refused
 from ml_connector.domain.access import Person
 from ml_connector.domain.codec import document_to_json
 from ml_connector.domain.documents import Document, Documents, Excluded, Held, Kind
 from ml_connector.engine import plans
 from ml_connector.engine.access.tokens import tokens
+from ml_connector.engine.actor import actor
 from ml_connector.engine.database import Database
 from ml_connector.engine.plans import FLOW, LARGEST, Act, New, Order, Paper
 from ml_connector.engine.postings import LIVE, Posting
@@ -40,7 +42,7 @@ By = Literal["ordered", "changed"]
 @dataclass(frozen=True, slots=True)
 class Asked:
     """Which orders. `orders`: numbers; or a window of the store's days, both included; or a status; or both of these.
-    `backfill`: those from before the cut-over are planned too."""
+    `backfill`: those from before the cut-over too. `drafted`: by the asker's own draft of mapping and policy."""
 
     orders: Sequence[str] = ()
     by: By = "ordered"
@@ -48,6 +50,7 @@ class Asked:
     last: date | None = None
     status: str = ""
     backfill: bool = False
+    drafted: bool = False
 
 
 def numbers_in(typed: str) -> list[str]:
@@ -63,12 +66,26 @@ async def make(runtime: Runtime, integration: int, asked: Asked) -> int:
     """Reads the orders from the store, plans them against the books and keeps the plan; its number. Nothing is sent.
     In the name of the actor. Raises `Refused`, also where the store or the ERP does not answer."""
     context = await runtime.context(integration, None)
+    if asked.drafted:
+        context = await _by_draft(context)
     try:
         keys, more = await _chosen(context, asked)
         previews = await previewed(context, keys, backfill=asked.backfill)
     except ConnectorError as error:
         raise Refused(_unread(context, error)) from error
-    return await keep(context, previews, words(asked, len(keys), more=more), backfill=asked.backfill)
+    said = words(asked, len(keys), more=more)
+    return await keep(context, previews, said, backfill=asked.backfill, drafted=asked.drafted)
+
+
+async def _by_draft(context: Context) -> Context:
+    """With mapping and policy as the actor has drafted them."""
+    opened = await mapping.opened(context.database, context.integration, actor.get())
+    if opened.draft is None:
+        raise Refused("You have no draft. Change something in Mapping and policy first, then plan by it.")
+    if opened.outdated:
+        raise Refused("Somebody has saved another version since your draft began. Look at your draft first.")
+    tables, policy = await mapping.drafted(context.database, context.integration, actor.get())
+    return replace(context, mapping=tables, policy=policy)
 
 
 async def previewed(context: Context, keys: Sequence[str], *, backfill: bool) -> list[Preview]:
@@ -79,12 +96,15 @@ async def previewed(context: Context, keys: Sequence[str], *, backfill: bool) ->
     return found
 
 
-async def keep(context: Context, previews: Sequence[Preview], asked: str, *, backfill: bool) -> int:
+async def keep(
+    context: Context, previews: Sequence[Preview], asked: str, *, backfill: bool, drafted: bool = False
+) -> int:
     """The number of the plan that says what `previews` do. Raises `Refused` for too many orders."""
     if len(previews) > LARGEST:
         raise Refused(f"A plan takes {LARGEST} orders at most; choose fewer of the {len(previews):,}.")
     versions = (context.mapping.version, context.policy.version)
-    made = New(context.integration.id, asked, backfill, *versions, [_order(each) for each in previews])
+    orders = [_order(each) for each in previews]
+    made = New(context.integration.id, asked, backfill, *versions, orders, drafted=drafted)
     return await plans.keep(context.database, made)
 
 
@@ -97,6 +117,8 @@ async def apply(database: Database, integration: Integration, plan: int, person:
         raise Refused(f"There is no plan {plan}: it was made more than {plans.KEPT_DAYS} days ago, or never.")
     if found.applied_at is not None:
         return False
+    if found.drafted:
+        raise Refused("This plan is by a draft. Save the draft in Mapping and policy, then make the plan again.")
     if not found.counts["to_post"]:
         raise Refused("Nothing of this plan would be posted: everything is right already, held or left out.")
     if integration.second_person and await _human(database, found.made_by) == await _human(database, person.who):
@@ -181,7 +203,8 @@ def words(asked: Asked, count: int, *, more: bool = False) -> str:
             days = _day(first) if first == last else f"{_day(first)} to {_day(last)}"
             said += f" {asked.by} {'on' if first == last else 'from'} {days}"
     said += f", the first {count} of more" if more else ""
-    return said + (", also from before the cut-over" if asked.backfill else "")
+    said += ", also from before the cut-over" if asked.backfill else ""
+    return said + (", by the draft of the mapping" if asked.drafted else "")
 
 
 def _day(day: date) -> str:

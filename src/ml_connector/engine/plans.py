@@ -71,7 +71,8 @@ class Order:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`asked`: how its orders were chosen, in words. `counts`: orders, to_post (orders of which something would be
-    posted), held, excluded, unknown, and documents by act. `sums`: order totals of those to post, by currency."""
+    posted), held, excluded, unknown, and documents by act. `sums`: order totals of those to post, by currency.
+    `drafted`: by a draft of mapping and policy, of which no version exists; it can never be applied."""
 
     integration: int
     id: int
@@ -79,6 +80,7 @@ class Plan:
     made_by: str
     asked: str
     backfilled: bool
+    drafted: bool
     mapping_version: int
     policy_version: int
     counts: Mapping[str, int]
@@ -103,12 +105,13 @@ class New:
     mapping_version: int
     policy_version: int
     orders: Sequence[Order] = field(default_factory=list[Order])
+    drafted: bool = False
 
 
 _ADD = text("""
-INSERT INTO plans (integration, made_by, asked, backfilled, mapping_version, policy_version, counts, sums)
-VALUES (:integration, :made_by, :asked, :backfilled, :mapping_version, :policy_version, CAST(:counts AS jsonb),
-        CAST(:sums AS jsonb)) RETURNING plan
+INSERT INTO plans (integration, made_by, asked, backfilled, drafted, mapping_version, policy_version, counts, sums)
+VALUES (:integration, :made_by, :asked, :backfilled, :drafted, :mapping_version, :policy_version,
+        CAST(:counts AS jsonb), CAST(:sums AS jsonb)) RETURNING plan
 """)
 _ADD_ORDERS = text("""
 INSERT INTO plan_orders (integration, plan, key, place, title, party, total, currency, outcome, code, about, message,
@@ -124,8 +127,8 @@ WITH old AS (DELETE FROM plans WHERE integration = :integration AND applied_at I
 DELETE FROM plan_orders o USING old WHERE o.integration = :integration AND o.plan = old.plan
 """)
 _COLUMNS = """
-integration, plan, made_at, made_by, asked, backfilled, mapping_version, policy_version, counts, sums, applied_at,
-coalesce(applied_by, '') AS applied_by, coalesce(comment, '') AS comment
+integration, plan, made_at, made_by, asked, backfilled, drafted, mapping_version, policy_version, counts, sums,
+applied_at, coalesce(applied_by, '') AS applied_by, coalesce(comment, '') AS comment
 """
 _ONE = text(f"SELECT {_COLUMNS} FROM plans WHERE integration = :integration AND plan = :plan")  # noqa: S608
 _LIST = text(f"""
@@ -141,7 +144,7 @@ SELECT key, title, party, total, coalesce(currency, '') AS currency, outcome, co
 """)
 _APPLY = text("""
 UPDATE plans SET applied_at = statement_timestamp(), applied_by = :by, comment = :comment
- WHERE integration = :integration AND plan = :plan AND applied_at IS NULL RETURNING backfilled
+ WHERE integration = :integration AND plan = :plan AND applied_at IS NULL AND NOT drafted RETURNING backfilled
 """)
 _TO_POST = text("""
 SELECT key, digest FROM plan_orders WHERE integration = :integration AND plan = :plan AND outcome = 'documents'
@@ -158,7 +161,7 @@ async def keep(database: Database, made: New) -> int:
         counts, sums = counts_of(made.orders), sums_of(made.orders)
         parameters = {
             "integration": made.integration, "made_by": actor.get(), "asked": made.asked,
-            "backfilled": made.backfilled, "mapping_version": made.mapping_version,
+            "backfilled": made.backfilled, "drafted": made.drafted, "mapping_version": made.mapping_version,
             "policy_version": made.policy_version, "counts": dump_json(counts), "sums": dump_json(sums),
         }  # fmt: skip
         plan = int((await connection.execute(_ADD, parameters)).scalar_one())

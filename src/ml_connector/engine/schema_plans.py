@@ -19,6 +19,7 @@ plans = Table(
     Column("made_by", Text, nullable=False),
     Column("asked", Text, nullable=False),
     Column("backfilled", Boolean, nullable=False, server_default=text("false")),
+    Column("drafted", Boolean, nullable=False, server_default=text("false")),
     Column("mapping_version", Integer, nullable=False),
     Column("policy_version", Integer, nullable=False),
     Column("counts", JSONB, nullable=False),
@@ -27,6 +28,7 @@ plans = Table(
     Column("applied_by", Text),
     Column("comment", Text),
     CheckConstraint("(applied_at IS NULL) = (applied_by IS NULL)", name="applied"),
+    CheckConstraint("NOT drafted OR applied_at IS NULL", name="drafted"),
     comment="What orders would post, as somebody saw it. Applied at most once, in the transaction of its approvals",
 )
 

@@ -37,6 +37,8 @@ class Make(BaseModel):
     status: Literal["waiting", "held", "dead", "excluded", "synced"] | None = None
     backfill: bool = Field(default=False, description="Orders from before the cut-over are planned too.")
 
+    drafted: bool = Field(default=False, description="By your draft of the mapping; such a plan is never applied.")
+
     @model_validator(mode="after")
     def _says_which(self) -> "Make":
         if not (self.orders or self.first or self.last or self.status):
@@ -103,6 +105,7 @@ class PlanShown(BaseModel):
     mapping_version: int
     policy_version: int
     backfill: bool
+    drafted: bool
     counts: dict[str, int] = Field(description="Orders, those to post, held, excluded, unknown; documents by act.")
     totals: list[Amount] = Field(description="Of the orders of which something would be posted, by currency.")
     applied_at: datetime | None
@@ -147,7 +150,7 @@ async def make(request: Request, body: Make, person: Plans) -> PlanRead:
     or where no order is like that."""
     api = api_of(request)
     one = await api.one(body.integration)
-    asked = Asked(body.orders, body.by, body.first, body.last, body.status or "", body.backfill)
+    asked = Asked(body.orders, body.by, body.first, body.last, body.status or "", body.backfill, body.drafted)
     try:
         plan = await plans.make(api.runtime, one.id, asked)
     except Refused as error:
@@ -195,7 +198,7 @@ def _facts(plan: Plan, integration: str) -> dict[str, Any]:
     return {
         "integration": integration, "plan": plan.id, "asked": plan.asked, "made_at": plan.made_at,
         "made_by": plan.made_by, "mapping_version": plan.mapping_version, "policy_version": plan.policy_version,
-        "backfill": plan.backfilled, "counts": dict(plan.counts), "totals": amounts(plan.sums),
+        "backfill": plan.backfilled, "drafted": plan.drafted, "counts": dict(plan.counts), "totals": amounts(plan.sums),
         "applied_at": plan.applied_at, "applied_by": plan.applied_by, "comment": plan.comment,
     }  # fmt: skip
 

@@ -20,6 +20,7 @@ def upgrade() -> None:
             made_by text NOT NULL,
             asked text NOT NULL,
             backfilled boolean NOT NULL DEFAULT false,
+            drafted boolean NOT NULL DEFAULT false,
             mapping_version int NOT NULL,
             policy_version int NOT NULL,
             counts jsonb NOT NULL,
@@ -28,7 +29,8 @@ def upgrade() -> None:
             applied_by text,
             comment text,
             CONSTRAINT plans_pkey PRIMARY KEY (integration, plan),
-            CONSTRAINT plans_applied_check CHECK ((applied_at IS NULL) = (applied_by IS NULL))
+            CONSTRAINT plans_applied_check CHECK ((applied_at IS NULL) = (applied_by IS NULL)),
+            CONSTRAINT plans_drafted_check CHECK (NOT drafted OR applied_at IS NULL)
         )
     """)
     op.execute(

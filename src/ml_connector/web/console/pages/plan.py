@@ -14,7 +14,10 @@ from ml_connector.desk.actions import Refused
 from ml_connector.desk.plan_papers import Read
 from ml_connector.desk.plans import STATUSES, Asked
 from ml_connector.domain.access import Person, Right
+from ml_connector.engine import drafts
+from ml_connector.engine.actor import actor
 from ml_connector.engine.plans import FLOW, LARGEST, latest
+from ml_connector.engine.standings import standings
 from ml_connector.web.access import requires
 from ml_connector.web.console.frame import Frame, pages_of
 
@@ -39,10 +42,11 @@ async def _choose(
     frame = await pages.frame(request)
     asked = request.query_params.get("after", "")
     async with pages.database.connect() as sql:
+        mine = [each for each in frame.ids if await drafts.read(sql, each, actor.get()) is not None]
         found = await latest(sql, frame.ids, after=int(asked) if asked.isdecimal() and len(asked) < 10 else 0)
     return await pages.render(
         request, "plan.html", status, here="plan", plans=found, problem=problem, statuses=STATUSES, largest=LARGEST,
-        given=given or {}, older=found[-1].id if len(found) == PAGE else 0,
+        given=given or {}, has_draft=bool(mine), older=found[-1].id if len(found) == PAGE else 0,
     )  # fmt: skip
 
 
@@ -56,16 +60,17 @@ async def make(
     last: Annotated[str, Form()] = "",
     status: Annotated[str, Form()] = "",
     backfill: Annotated[str, Form()] = "",
+    drafted: Annotated[str, Form()] = "",
     person: Person = PLANS,
 ) -> Response:
     """Reads and plans the chosen orders; nothing is sent."""
     frame = await pages_of(request).frame(request)
     given = {"integration": integration, "orders": orders, "by": by, "first": first, "last": last, "status": status,
-             "backfill": backfill}  # fmt: skip
+             "backfill": backfill, "drafted": drafted}  # fmt: skip
     try:
         asked = Asked(
             plans.numbers_in(orders), "changed" if by == "changed" else "ordered", _day(first), _day(last),
-            status if status in STATUSES else "", bool(backfill),
+            status if status in STATUSES else "", bool(backfill), bool(drafted),
         )  # fmt: skip
         id = _integration(integration, frame)
         plan = await plans.make(pages_of(request).runtime, id, asked)
@@ -119,8 +124,11 @@ async def show(request: Request, integration: int, plan: int, person: Person = L
     asked = request.query_params.get("order", "")
     picked = next((order for order in found.orders if order.key == asked), None)
     order = picked or next((order for order in found.orders if order.news), found.orders[0])
+    async with pages.database.connect() as sql:
+        known = await standings(sql, integration, FLOW, [order.key])
     return await pages.render(
         request, "plan_shown.html", here="plan", picked=picked is not None, order=order,
+        known=bool(known), held=any(row.status == "held" and row.hold == order.code for row in known),
         papers=[plan_papers.shown(paper) for paper in order.papers], erp=_erp(frame, integration),
         second=(await pages.registry.integration(integration)).second_person,
         done=request.query_params.get("done", ""), **_facts(found),
@@ -142,6 +150,17 @@ async def _found(request: Request, integration: int, plan: int) -> Read | None:
     if integration not in known or plan >= 2**31:
         return None
     return await plan_papers.read(pages.database, integration, plan)
+
+
+@router.get("/plan/{integration:int}/{plan:int}/export.csv")
+async def export(request: Request, integration: int, plan: int, person: Person = LOOKS) -> Response:
+    """Every line of every document, for a spreadsheet."""
+    found = await _found(request, integration, plan)
+    if found is None:
+        return Response(status_code=404)
+    text = "".join(f"{line}\r\n" for line in plan_papers.as_csv(found))
+    headers = {"Content-Disposition": f'attachment; filename="plan-{plan}.csv"', "Cache-Control": "no-store"}
+    return Response(text, headers=headers, media_type="text/csv; charset=utf-8")
 
 
 @router.get("/live/plan/{integration:int}/{plan:int}")
