@@ -207,7 +207,7 @@ SUM = (
 )
 RECONCILED = (
     'INSERT INTO watermarks (integration, flow, value) VALUES (1, \'system:reconcile\', \'{"last": {"ties": false,'
-    ' "at": "2026-11-20T03:00:00+00:00", "by_currency": {"USD": "12.99"}}}\')'
+    ' "at": "2026-11-20T03:00:00+00:00", "by_currency": {"EUR": "0.00", "USD": "12.99"}}}\')'
 )
 BROKEN = (
     'INSERT INTO watermarks (integration, flow, value) VALUES (0, \'system:seal\', \'{"seen": {"found":'
@@ -246,6 +246,14 @@ async def test_every_kind_of_rule_sees_what_it_is_for(
     (found,) = await alerts.alerts(database)
     assert (found.subject, found.state) == (subject, "firing")
     assert words in found.title
+
+
+async def test_a_difference_is_told_without_the_currencies_that_tie(database: Database, of: Integration) -> None:
+    await only(database, Rule("r", "tie_out"))
+    await run(database, RECONCILED)
+    await alerts.step(database, of)
+    (found,) = await alerts.alerts(database)
+    assert "found a difference 12.99 USD" in found.body
 
 
 async def test_a_failed_check_fires_and_a_good_one_ends_it(database: Database, of: Integration) -> None:

@@ -6,6 +6,7 @@ of flows, connections and reasons, counts, sums, times; never what an order or a
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import text
@@ -232,13 +233,13 @@ async def tie_out(sql: AsyncConnection, of: Integration, rule: Rule) -> list[Con
     night = (await sql.execute(NIGHT, {"integration": of.id})).scalar()
     if not night or night["ties"]:
         return []
-    sums = ", ".join(f"{amount} {currency}" for currency, amount in sorted(night["by_currency"].items()) if amount)
+    sums = ", ".join(f"{amount} {currency}" for currency, amount in sorted(night["by_currency"].items()) if Decimal(amount))
     return [
         Condition(
             rule, of.id, "tie-out", f"{of.name}: the books do not tie",
             "store, our postings and the ERP with the same documents and sums",
             f"the reconciliation of {night['at'][:16].replace('T', ' ')} UTC found a difference {sums}".rstrip(),
-            f"`ml-connector reconcile {of.name}` names the documents",
+            f"Reconciliation in the console names the documents, and so does `ml-connector reconcile {of.name}`",
         )
     ]  # fmt: skip
 
