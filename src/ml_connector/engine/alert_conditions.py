@@ -233,7 +233,8 @@ async def tie_out(sql: AsyncConnection, of: Integration, rule: Rule) -> list[Con
     night = (await sql.execute(NIGHT, {"integration": of.id})).scalar()
     if not night or night["ties"]:
         return []
-    sums = ", ".join(f"{amount} {currency}" for currency, amount in sorted(night["by_currency"].items()) if Decimal(amount))
+    differ = {currency: amount for currency, amount in sorted(night["by_currency"].items()) if Decimal(amount)}
+    sums = ", ".join(f"{amount} {currency}" for currency, amount in differ.items())
     return [
         Condition(
             rule, of.id, "tie-out", f"{of.name}: the books do not tie",
