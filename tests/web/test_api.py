@@ -9,11 +9,13 @@ import pytest
 from yarl import URL
 
 from ml_connector.domain.access import Role
+from ml_connector.engine import alert_channels, alert_rules
 from ml_connector.engine.audit import append, entry
 from ml_connector.engine.audit_queries import Question, page
 from tests.config.examples import SECRETS
 from tests.web.orders import ABOUT, name_of, orders
 from tests.web.serving import Served, serving
+from tests.web.test_pages2 import Hook
 from tests.web.visitors import token, user
 
 BODY = '{"first_name": "Moreau"}'
@@ -242,6 +244,55 @@ async def test_an_entry_of_the_mapping_releases_what_waited_for_it(served: Serve
     assert [each["field"] for each in wrong["errors"]] == ["value"]
     (saved,) = await served.rows("SELECT saved_by FROM mappings ORDER BY version DESC LIMIT 1")
     assert saved.saved_by == "token:clerk-ci"
+
+
+async def test_alerts_are_told_muted_and_tested(served: Served) -> None:
+    await served.rows(
+        "INSERT INTO alert_states (integration, rule, subject, state, since, fired_at, title, body) VALUES"
+        " (1, 'late', 'orders', 'firing', now(), now(), 'Orders are late', 'Wanted: less') RETURNING 1"
+    )
+    oscar = await program(served, Role.operator)
+    async with Hook() as hook:
+        chat = alert_rules.Channel("chat", allow_private=True)
+        address = f"json://127.0.0.1:{hook.port}/?token=very-secret"
+        await alert_channels.set_address(served.database, served.vault, chat, address)
+        told = await oscar.get("/alerts")
+        assert [each["title"] for each in told["firing"]] == ["Orders are late"]
+        late = next(each for each in told["rules"] if each["name"] == "late")
+        assert (late["firing"], late["muted_until"], late["integration"]) == (1, None, "")
+        assert late["sentence"].startswith("When changes of any flow are later")
+        assert [each["name"] for each in told["channels"]] == ["chat"]
+        assert "very-secret" not in str(told)
+        sent = await oscar.ask("POST", "/alerts/test", {"channel": "chat"})
+        assert sent.body["title"] in hook.bodies[0]
+    assert (await oscar.ask("POST", "/alerts/test", {"channel": "chat"})).problem["status"] == 409
+    assert (await oscar.ask("POST", "/alerts/test", {"channel": "nobody"})).problem["status"] == 404
+    assert (await oscar.ask("POST", "/alerts/mute", {"rule": "late", "minutes": 60})).status == 200
+    assert next(each for each in (await oscar.get("/alerts"))["rules"] if each["name"] == "late")["muted_until"]
+    assert (await oscar.ask("POST", "/alerts/mute", {"rule": "no", "minutes": 60})).problem["status"] == 404
+
+
+async def test_users_and_tokens_are_for_administrators(served: Served) -> None:
+    oscar, ada = await program(served, Role.operator), await program(served, Role.administrator)
+    for path in ("/users", "/tokens"):
+        assert (await oscar.ask("GET", path)).problem["role"] == "administrator"
+    invited = (await ada.ask("POST", "/users", {"name": "Dana", "role": "clerk"})).body
+    assert (invited["user"]["name"], invited["user"]["state"]) == ("dana", "invited")
+    assert "/welcome/" in invited["link"]
+    assert (await ada.ask("POST", "/users", {"name": "dana", "role": "clerk"})).problem["status"] == 409
+    assert (await ada.ask("POST", "/users/role", {"name": "dana", "role": "viewer"})).body["role"] == "viewer"
+    assert (await ada.ask("POST", "/users/disable", {"name": "administrator.ann"})).problem["status"] == 409
+    assert (await ada.ask("POST", "/users/disable", {"name": "dana"})).body["state"] == "disabled"
+    assert (await ada.ask("POST", "/users/enable", {"name": "dana"})).body["state"] == "invited"
+    assert (await ada.ask("POST", "/users/enable", {"name": "nobody"})).problem["status"] == 404
+    told = await ada.get("/tokens")
+    assert {each["name"]: each["valid"] for each in told["tokens"]} == {"operator-ci": True, "administrator-ci": True}
+    assert oscar.bearer not in str(told)
+    assert (await ada.ask("POST", "/tokens/revoke", {"name": "operator-ci"})).status == 200
+    assert (await oscar.ask("GET", "/overview")).problem["status"] == 401
+    assert (await ada.ask("POST", "/tokens/revoke", {"name": "operator-ci"})).problem["status"] == 404
+    done = [row.data["action"] for row in (await page(served.database, Question(kinds=("access",)))).rows[:5]]
+    assert done == ["token_revoked", "user_enabled", "user_disabled", "role_changed", "link_made"]
 
 
 ACTIONS = {

@@ -20,6 +20,9 @@ from schemathesis.specs.openapi.checks import (
 from sqlalchemy import text
 
 from ml_connector.domain.access import Role
+from ml_connector.engine import alert_channels, alert_rules
+from ml_connector.engine.master_keys import MasterKeys, parse_keys
+from ml_connector.engine.vault import Vault
 from ml_connector.reconcile import results
 from ml_connector.reconcile.causes import Cause
 from ml_connector.reconcile.explained import name_of as name_of_finding
@@ -33,12 +36,23 @@ from tests.web.selling import scene as scene
 from tests.web.selling import served as served
 from tests.web.selling import world as world
 from tests.web.serving import Served
+from tests.web.test_pages2 import Hook
 from tests.web.visitors import token, user
 
 EXAMPLES = 8
 DAY = date(2026, 11, 18)
 LOST = Difference(Cause.DELETED, 3, "S1-O3", Decimal(9), Decimal(0), "EUR", "S1-O3 is gone", day=DAY, kind="orders")
 LINE = name_of_finding(LOST)
+NAMES = {
+    "POST /api/v1/alerts/mute": {"rule": "late"},
+    "POST /api/v1/alerts/test": {"channel": "chat"},
+    "POST /api/v1/users": {"name": "somebody.new"},
+    "POST /api/v1/users/role": {"name": "somebody"},
+    "POST /api/v1/users/disable": {"name": "somebody"},
+    "POST /api/v1/users/enable": {"name": "somebody"},
+    "POST /api/v1/tokens/revoke": {"name": "spare"},
+}
+"""Operation -> names in its body that are there."""
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -58,7 +72,9 @@ async def test_every_answer_is_as_the_description_says(scene: Scene, served: Ser
     totals.add(Compared(3, "posted", differences=[LOST]))
     async with served.database.transaction() as sql:
         await results.conclude(sql, 1, Cursor(DAY, DAY, DAY, totals=totals), datetime.now(UTC), marked=0, held=0)
-    bearer = {"Authorization": f"Bearer {await token(served, await user(served, Role.operator))}"}
+    bearer = {"Authorization": f"Bearer {await token(served, await user(served, Role.administrator))}"}
+    await user(served, Role.clerk, "somebody")
+    await token(served, await user(served, Role.clerk, "keeper"), "spare")
     async with served.client.get(f"{served.url}/api/v1/openapi.json", headers=bearer) as answer:
         described = json.loads(await answer.read())
     known = {"integration": await name_of(served), "flow": "orders", "key": "3"}
@@ -66,7 +82,11 @@ async def test_every_answer_is_as_the_description_says(scene: Scene, served: Ser
     body = {"integration": known["integration"], "orders": [known["orders"]]}
     async with served.client.post(f"{served.url}/api/v1/plans", json=body, headers=bearer) as answer:
         known["plan"] = str(json.loads(await answer.read())["plan"])
-    asked = await asyncio.to_thread(_ask_everything, served.url, described, bearer, known)
+    async with Hook() as hook:
+        chat = alert_rules.Channel("chat", allow_private=True)
+        vault = Vault(served.database, MasterKeys(parse_keys(scene.environment()["ML_CONNECTOR_KEY"])))
+        await alert_channels.set_address(served.database, vault, chat, f"json://127.0.0.1:{hook.port}/")
+        asked = await asyncio.to_thread(_ask_everything, served.url, described, bearer, known)
     assert set(asked) == {
         f"{method.upper()} {path}" for path, methods in described["paths"].items() for method in methods
     }
@@ -106,6 +126,8 @@ def _ask(
                 case.body |= {"reference": "S1-O4", "verdict": "retry"} if "verdict" in case.body else {}
                 case.body |= {"line": LINE} if "line" in case.body else {}
                 case.body |= {"why": "booked there by hand"} if "why" in case.body and "line" in case.body else {}
+            if isinstance(case.body, dict) and operation.label in NAMES:
+                case.body |= NAMES[operation.label]
             if isinstance(case.body, dict) and operation.label == "POST /api/v1/plans":
                 case.body |= {"orders": [known["orders"]]}
         answer = case.call_and_validate(base_url=url, session=session, headers=bearer, checks=CHECKS)

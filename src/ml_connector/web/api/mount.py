@@ -8,7 +8,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 
 from ml_connector.flows.runtime import Runtime
-from ml_connector.web.api import audit, configured, holds, overview, plans, reconciliation, record, records
+from ml_connector.web.api import (
+    alerts,
+    audit,
+    configured,
+    holds,
+    overview,
+    plans,
+    reconciliation,
+    record,
+    records,
+    users,
+)
 from ml_connector.web.api.parts import Api, Looks
 from ml_connector.web.api.problems import Problem, Refusal, invalid, refused
 
@@ -36,7 +47,7 @@ async def description(person: Looks) -> dict[str, Any]:
     return _described()
 
 
-for _each in (overview, records, record, holds, plans, reconciliation, audit, configured):
+for _each in (overview, records, record, holds, plans, reconciliation, audit, alerts, users, configured):
     router.include_router(_each.router)
 
 
