@@ -12,13 +12,17 @@ from pydantic import ValidationError
 from ml_connector.desk import payloads, wording
 from ml_connector.desk.records import Listed, listed
 from ml_connector.domain.codec import document_from_json
-from ml_connector.domain.documents import ITEMISED, Document, Kind
+from ml_connector.domain.documents import ITEMISED, Document, Kind, Role
 from ml_connector.engine import audit_queries, postings, wishes
 from ml_connector.engine.audit_queries import Question, Row
 from ml_connector.engine.database import Database
 from ml_connector.engine.postings import Posting, State
 from ml_connector.engine.views import record_list
 
+OWED = frozenset(
+    {Role.RECEIVABLE, Role.CLEARING, Role.GIFT_CERTIFICATE_LIABILITY, Role.STORE_CREDIT_LIABILITY}
+)  # fmt: skip
+"""Lines that say what the buyer owes, pays or gets back; the others say for what."""
 STEPS = 400
 """Rows of the audit that a page shows; the audit's own page has the rest."""
 
@@ -226,7 +230,12 @@ def amount_of(document: Document) -> Decimal | None:
         return None
     if document.kind in ITEMISED:
         return document.total
-    return sum((line.signed for line in document.lines if line.signed > 0), Decimal(0))
+    owed = [line.signed for line in document.lines if line.role in OWED]
+    debit = sum((amount for amount in owed if amount > 0), Decimal(0))
+    credit = -sum((amount for amount in owed if amount < 0), Decimal(0))
+    if document.kind is Kind.ORDER:  # what it sells of certificates is no part of what the buyer pays
+        return debit
+    return max(debit, credit) or sum((line.signed for line in document.lines if line.signed > 0), Decimal(0))
 
 
 def _sides(signed: Decimal) -> tuple[Decimal | None, Decimal | None]:

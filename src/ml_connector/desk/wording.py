@@ -5,6 +5,7 @@ Every reason says what it waits for and who ends it; the long form is in `docs/o
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -67,6 +68,27 @@ def _unmapped(key: str, erp: str) -> str:
     kind, _, name = key.partition("|")
     title, _ = _UNMAPPED.get(kind, ("The mapping has no entry for {name} in {erp}", ""))
     return title.format(name=name.replace("|", ", ") or "(empty)", erp=erp)
+
+
+def _closed(key: str, erp: str) -> str:
+    """The key is the day, or the document that was refused."""
+    try:
+        day = date.fromisoformat(key)
+    except ValueError:
+        return f"A posting day is closed in {erp}"
+    return f"{day:%B} {day.day}, {day.year} is closed in {erp}"
+
+
+_MASTER: Final[Mapping[str, str]] = {
+    "gl_account": "G/L account", "profit_center": "profit centre", "cost_center": "cost centre",
+    "company_code": "company code", "customer": "customer", "item": "item", "currency": "currency",
+}  # fmt: skip
+
+
+def _master(key: str, erp: str) -> str:
+    kind, _, name = key.partition("|")
+    what = f"{_MASTER.get(kind, kind.replace('_', ' '))} {name}".strip() or "something"
+    return f"{erp} does not have {what}, or it is blocked"
 
 
 REASONS: Final[Mapping[str, Reason]] = {
@@ -142,17 +164,36 @@ REASONS: Final[Mapping[str, Reason]] = {
         short="B2B unknown",
     ),
     "master_data": Reason(
-        _said("{erp} does not have {key}, or it is blocked"),
+        _master,
         "Create or open it in {erp} and release, or map another one.", "Release", "Master data",
     ),
     "closed_period": Reason(
-        _said("A posting day is closed in {erp}"),
+        _closed,
         "Ask whoever closes the books to open it again, then release; or let policy move it to the first open day.",
         "Decide", "Closed period",
     ),
     "multi_ship": Reason(
         _said("Goods of one order go to several addresses"), "Split the order in the store, or enter it by hand.",
         short="Several addresses",
+    ),
+    "awaiting_tracking": Reason(
+        _said("The delivery has no tracking number yet"), "Enter it in {erp}; it goes by itself.", "Look", "No tracking"
+    ),
+    "delivery_changed": Reason(
+        _said("A delivery changed after the shopper was told of it"),
+        "Change or delete the shipment in the store, or take the change back in {erp}.", "Look", "Delivery changed",
+    ),
+    "delivery_unclear": Reason(
+        _said("A line of a delivery cannot be told"),
+        "Correct the delivery in {erp}, or make the shipment by hand in the store.", "Look", "Delivery unclear",
+    ),
+    "order_closed": Reason(
+        _said("The order of a delivery is closed in the store"),
+        "Stop the parcel, or make the order open again; then release.", "Look", "Order closed",
+    ),
+    "shipment_exceeds": Reason(
+        _said("More is delivered than the order has left to ship"),
+        "Look whether somebody shipped or refunded it in the store; mend it there, then release.", "Look", "Too much shipped",
     ),
     "stale_stock": Reason(
         _said("{erp} has not told this stock for too long"), "Look whether the figures are right again, then release.",

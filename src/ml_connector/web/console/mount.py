@@ -9,6 +9,7 @@ from ml_connector.web.console.pages import (
     audit,
     connections,
     holds,
+    holds_fix,
     mapping,
     mapping_draft,
     overview,
@@ -23,6 +24,7 @@ from ml_connector.web.console.pages import (
 
 ROUTERS = {
     "holds": holds.router,
+    "holds_fix": holds_fix.router,
     "record": record.router,
     "overview": overview.router,
     "records": records.router,
@@ -36,7 +38,8 @@ ROUTERS = {
     "connections": connections.router,
     "alerts": settings.router,
 }
-"""Place of the left bar -> its pages; `alerts` stands under settings, `mapping_draft` and `policy` under mapping."""
+"""Place of the left bar -> its pages; `alerts` stands under settings, `mapping_draft` and `policy` under mapping,
+`holds_fix` under holds."""
 
 
 def mount(app: FastAPI, runtime: Runtime) -> Pages:

@@ -181,8 +181,14 @@ def percent(part: float) -> str:
 
 
 def stored_amount(document: StoredDocument) -> Decimal:
-    """What a document comes to as an ERP shows it: one side of its lines."""
-    return sum((line.amount for line in document.lines if line.amount > 0), Decimal(0))
+    """What a document comes to as an ERP shows it: the customer's side, or without a customer one side of its lines."""
+    customer = sum((line.amount for line in document.lines if line.customer), Decimal(0))
+    return abs(customer) or sum((line.amount for line in document.lines if line.amount > 0), Decimal(0))
+
+
+def begun(text: str) -> str:
+    """With its first letter large, and the others as they are."""
+    return text[:1].upper() + text[1:]
 
 
 def marked(text: str, asked: str) -> Markup:
@@ -213,5 +219,5 @@ FILTERS = {
     "number": number, "amount": amount, "money": money, "difference": difference, "sums": sums, "plural": plural,
     "spelled": spelled, "moment": moment, "exactly": exactly, "clock": clock, "day": day, "span": span, "age": age,
     "percent": percent, "rate": rate, "marked": marked, "initials": initials, "stored_amount": stored_amount,
-    "sentence": sentence,
+    "sentence": sentence, "begun": begun,
 }  # fmt: skip

@@ -1,46 +1,62 @@
 """Holds: what must I decide? Saving the fix releases exactly what waited for it."""
 
-from typing import Annotated
-from urllib.parse import urlencode
+from collections.abc import Mapping
+from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Depends
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from ml_connector.config.entry import NotSaved, save_entry
 from ml_connector.connectors.errors import ConnectorError
-from ml_connector.desk import actions, decide, holds, wording
-from ml_connector.desk.decide import Undecided, Verdict
+from ml_connector.desk import figures, holds, went
+from ml_connector.desk.decide import Undecided
+from ml_connector.desk.fixes import Form as FixForm
+from ml_connector.desk.fixes import fix_of, tax_of
 from ml_connector.desk.holds import FROM_THE_CHART, Group, Papers
 from ml_connector.domain.access import Person, Right
-from ml_connector.engine.actor import actor
 from ml_connector.web.access import requires
 from ml_connector.web.console.frame import Frame, pages_of
 
 router = APIRouter()
 LOOKS = Depends(requires(Right.look))
-DECIDES = Depends(requires(Right.decide))
-MAPS = Depends(requires(Right.map))
+NOTHING: Final[Mapping[str, str]] = {}
 
 
 @router.get("/holds")
 async def show(request: Request, person: Person = LOOKS) -> Response:
-    """The page, with the chosen group or the one with most money."""
-    return await _page(request, request.query_params.get("group", ""), look="look" in request.query_params)
+    """The page, with the chosen group or the one with most money. `saved`: the action whose outcome is followed,
+    `record`: whose figures are shown, `look`: with what the ERP shows."""
+    return await page(request, request.query_params.get("group", ""), look="look" in request.query_params)
 
 
-async def _page(
-    request: Request, chosen: str, status: int = 200, problem: str = "", typed: str = "",
+async def page(
+    request: Request, chosen: str, status: int = 200, problem: str = "", typed: Mapping[str, str] = NOTHING,
     refused: Undecided | None = None, *, look: bool = False,
 ) -> Response:  # fmt: skip
+    """`problem`: of the form; `typed`: what stood in its fields. `refused`: a verdict that was not taken."""
     pages = pages_of(request)
     frame = await pages.frame(request)
-    found = await holds.read(pages.database, _erps(frame), chosen)
-    papers = await _papers(request, found.chosen) if look and found.chosen is not None else None
+    given = request.query_params
+    erps = erps_of(frame)
+    found = await holds.read(pages.database, erps, chosen)
+    group = found.chosen
+    papers = await _papers(request, group) if look and group is not None else None
+    facts: dict[str, Any] = {"fix": None, "figures": None, "tax": None, "rounding": ""}
+    if group is not None:
+        hold = group.hold
+        key = given.get("record", "") or hold.first
+        facts["fix"] = fix = fix_of(hold.kind, hold.key)
+        if fix.form in (FixForm.POLICY, FixForm.NONE):
+            facts["figures"] = await figures.of_record(pages.database, hold.integration, hold.flow, key, hold.kind)
+        if fix.form is FixForm.TAX:
+            facts["tax"] = tax_of(hold.key)
+        if fix.limit:
+            of = await pages.registry.integration(hold.integration)
+            facts["rounding"] = str(of.mapping.get("accounts", {}).get("rounding", ""))
     return await pages.render(
-        request, "holds.html", status, here="holds", found=found, group=found.chosen, picked=bool(chosen),
-        erps=_erps(frame), charted=FROM_THE_CHART, problem=problem, typed=typed,
-        done=request.query_params.get("done", ""), by_itself=holds.ENDS_BY_ITSELF, papers=papers, refused=refused,
+        request, "holds.html", status, here="holds", found=found, group=group, picked=bool(chosen), erps=erps,
+        charted=FROM_THE_CHART, problem=problem, typed=typed, done=given.get("done", ""), papers=papers,
+        refused=refused, went=await went.read(pages.database, erps, given.get("saved", "")), **facts,
     )  # fmt: skip
 
 
@@ -56,39 +72,11 @@ async def document(request: Request, group: str = "", person: Person = LOOKS) ->
     read after it."""
     pages = pages_of(request)
     frame = await pages.frame(request)
-    found = await holds.read(pages.database, _erps(frame), group or "none")
+    found = await holds.read(pages.database, erps_of(frame), group or "none")
     papers = await _papers(request, found.chosen) if found.chosen is not None else None
     return await pages.render(
-        request, "holds_document.html", group=found.chosen, papers=papers, erps=_erps(frame), refused=None
+        request, "holds_document.html", group=found.chosen, papers=papers, erps=erps_of(frame), refused=None
     )
-
-
-@router.post("/holds/decide")
-async def say(
-    request: Request,
-    group: Annotated[str, Form()],
-    reference: Annotated[str, Form()],
-    verdict: Annotated[str, Form()] = "",
-    why: Annotated[str, Form()] = "",
-    force: Annotated[str, Form()] = "",
-    person: Person = DECIDES,
-) -> Response:
-    """What a person says is true of a document; the ERP is asked first."""
-    pages = pages_of(request)
-    integration, _, _ = _parts(group, await pages.frame(request))
-    try:
-        chosen = Verdict(verdict)
-    except ValueError:
-        return await _page(request, group, 422, refused=Undecided("Say which of the three it is."), look=True)
-    try:
-        done = await decide.decide(pages.runtime, integration, reference, chosen, why=why, force=bool(force))
-    except Undecided as error:
-        return await _page(request, group, 422, refused=error, look=True)
-    except ConnectorError as error:
-        refused = Undecided(f"The ERP could not be asked, so nothing was decided: {error}", forcible=chosen == "right")
-        return await _page(request, group, 422, refused=refused)
-    said = f"{done.reference}: {done.said}. {wording.called(done.flow, done.record)} runs again."
-    return RedirectResponse("/holds?" + urlencode({"done": said}), 303)
 
 
 @router.get("/holds/options")
@@ -96,7 +84,7 @@ async def options(request: Request, group: str, typed: str = "", person: Person 
     """What can be chosen for a group, as the ERP has it: the list of a combobox."""
     pages = pages_of(request)
     frame = await pages.frame(request)
-    integration, _, _ = _parts(group, frame)
+    integration, _, _ = parts_of(group, frame)
     found: list[holds.Option] = []
     total, seconds, why = 0, 0.0, ""
     try:
@@ -110,48 +98,27 @@ async def options(request: Request, group: str, typed: str = "", person: Person 
     return await pages.render(request, "options.html", options=found, total=total, seconds=seconds, why=why)
 
 
-@router.post("/holds/save")
-async def save(
-    request: Request,
-    group: Annotated[str, Form()],
-    value: Annotated[str, Form()] = "",
-    typed: Annotated[str, Form()] = "",
-    person: Person = MAPS,
-) -> Response:
-    """A new version of the mapping with that one value, and what waited for it goes."""
+@router.get("/live/went")
+async def stream(request: Request, saved: str = "", person: Person = LOOKS) -> Response:
+    """What became of what one action has released, again whenever it comes out differently."""
     pages = pages_of(request)
-    frame = await pages.frame(request)
-    integration, _, key = _parts(group, frame)
-    given = value or typed.split(" ")[0]
-    try:
-        of = await pages.registry.integration(integration)
-        saved = await save_entry(pages.database, pages.runtime.vault, of, key, given, author=actor.get())
-    except (NotSaved, LookupError) as error:
-        return await _page(request, group, 422, str(error), typed)
-    flow = next(iter(saved.released), None)
-    things = wording.thing(flow.flow if flow else "orders", saved.count)
-    said = f"Saved as mapping version {saved.version}. {saved.count:,} {things} released; they are being booked."
-    return RedirectResponse("/holds?" + urlencode({"done": said}), 303)
+    erps = erps_of(await pages.frame(request))
+
+    async def render() -> str:
+        found = await went.read(pages.database, erps, saved)
+        return await pages.part("holds_went.html", request, went=found)
+
+    return pages.streams.open(request, render)
 
 
-@router.post("/holds/release")
-async def release(request: Request, group: Annotated[str, Form()], person: Person = DECIDES) -> Response:
-    """The records of the group run again now, and are held again if the reason still stands."""
-    pages = pages_of(request)
-    integration, kind, key = _parts(group, await pages.frame(request))
-    released = await actions.release(pages.database, integration, kind, [key] if key else None)
-    count = sum(map(len, released.values()))
-    said = f"{count:,} released. What still has its reason is held again in a moment."
-    return RedirectResponse("/holds?" + urlencode({"done": said}), 303)
-
-
-def _erps(frame: Frame) -> dict[int, str]:
+def erps_of(frame: Frame) -> dict[int, str]:
+    """Integrations that the page is about, and what their ERPs are called."""
     return {each.id: each.erp for each in frame.choices if each.id in frame.ids}
 
 
-def _parts(group: str, frame: Frame) -> tuple[int, str, str]:
+def parts_of(group: str, frame: Frame) -> tuple[int, str, str]:
     """Integration, kind and key of a group's name; integration 0 for what is none of the page's."""
     integration, _, rest = group.partition(":")
     kind, _, key = rest.partition(":")
     number = int(integration) if integration.isdecimal() else 0
-    return (number if number in _erps(frame) else 0), kind, key
+    return (number if number in erps_of(frame) else 0), kind, key
