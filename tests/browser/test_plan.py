@@ -108,3 +108,5 @@ async def test_a_clerk_plans_an_operator_applies_and_the_ledger_has_exactly_that
     assert scene.documents(late) == []
     (amended,) = scene.documents(edited)
     assert amended.reference == f"S1-O{edited}-2"
+    await operator.click("text=Plan 1 order again")
+    await operator.wait_for_selector(f"text=Order {late}. Nothing is sent yet")

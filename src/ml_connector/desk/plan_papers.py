@@ -26,10 +26,12 @@ Sign = Literal["", "added", "removed"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of a document. Journal lines have `debit` or `credit`, lines of sales documents `amount`."""
+    """A line of a document. Journal lines have `debit` or `credit`, lines of sales documents `amount`. `called`: the
+    account's name in the ERP, or else what it is for."""
 
     sign: Sign
     account: str
+    called: str
     text: str
     debit: Decimal | None = None
     credit: Decimal | None = None
@@ -56,8 +58,8 @@ class Shown:
     about: str
 
 
-def shown(paper: Paper) -> Shown | None:
-    """None: it was written by another version of the program, and cannot be shown."""
+def shown(paper: Paper, names: Mapping[str, str]) -> Shown | None:
+    """`names`: of accounts. None: it was written by another version of the program, and cannot be shown."""
     try:
         document = document_from_json(paper.content)
         before = document_from_json(paper.before) if paper.before else None
@@ -66,9 +68,9 @@ def shown(paper: Paper) -> Shown | None:
     itemised = document.kind in ITEMISED
     if before is None:
         new: Sign = "" if paper.act == "right" else "added"
-        rows = [_row(new, line, itemised=itemised) for line in document.lines]
+        rows = [_row(new, line, names, itemised=itemised) for line in document.lines]
     else:
-        rows = _diff(before.lines, document.lines, itemised=itemised)
+        rows = _diff(before.lines, document.lines, names, itemised=itemised)
     was = amount_of(before) if before is not None else None
     total = amount_of(document)
     return Shown(
@@ -111,19 +113,19 @@ def _about(document: Document) -> str:
     return ", ".join(fact for fact in facts if fact)
 
 
-def _diff(before: Sequence[Line], after: Sequence[Line], *, itemised: bool) -> list[Row]:
+def _diff(before: Sequence[Line], after: Sequence[Line], names: Mapping[str, str], *, itemised: bool) -> list[Row]:
     """Lines of the new document in its order, with those that are gone before the first that is new."""
     left = Counter(_content(line) for line in before)
     rows: list[Row] = []
     for line in after:
         same = left[_content(line)] > 0
         left[_content(line)] -= same
-        rows.append(_row("" if same else "added", line, itemised=itemised))
+        rows.append(_row("" if same else "added", line, names, itemised=itemised))
     gone: list[Row] = []
     for line in reversed(before):
         if left[_content(line)] > 0:
             left[_content(line)] -= 1
-            gone.insert(0, _row("removed", line, itemised=itemised))
+            gone.insert(0, _row("removed", line, names, itemised=itemised))
     place = next((at for at, row in enumerate(rows) if row.sign == "added"), len(rows))
     return [*rows[:place], *gone, *rows[place:]]
 
@@ -133,24 +135,23 @@ def _content(line: Line) -> Line:
     return replace(line, why="", parts=(), assignment="")
 
 
-def _row(sign: Sign, line: Line, *, itemised: bool) -> Row:
+def _row(sign: Sign, line: Line, names: Mapping[str, str], *, itemised: bool) -> Row:
     words = str(line.role.value).replace("_", " ")
+    called = names.get(line.account, words)
     if not itemised:
         debit = line.amount if line.signed >= 0 else None
         credit = line.amount if line.signed < 0 else None
-        code = f", {line.tax_code}" if line.tax_code else ""
-        account = f"{line.account} {words}".strip()
-        return Row(sign, account, f"{line.text}{code}", debit, credit)
+        text = ", ".join(filter(None, (line.text, line.tax_code)))
+        return Row(sign, line.account, called, text, debit, credit)
     sold = line.itemised
     text = f"{sold.item} {line.text}".strip() if sold is not None and sold.item else line.text or words
-    if sold is None or not sold.quantity:
-        return Row(sign, line.account, text, amount=abs(line.signed))
-    return Row(sign, line.account, text, quantity=sold.quantity, price=sold.unit_price, amount=abs(line.signed))
+    quantity, price = (sold.quantity, sold.unit_price) if sold is not None and sold.quantity else (None, None)
+    return Row(sign, line.account, called, text, quantity=quantity, price=price, amount=abs(line.signed))
 
 
 COLUMNS = (
-    "order", "customer", "outcome", "act", "document", "reference", "posting_date", "sign", "account", "text", "debit",
-    "credit", "quantity", "price", "amount", "currency",
+    "order", "customer", "outcome", "act", "document", "reference", "posting_date", "sign", "account",
+    "account_name", "text", "debit", "credit", "quantity", "price", "amount", "currency",
 )  # fmt: skip
 
 
@@ -159,12 +160,12 @@ def as_csv(found: "Read") -> Iterator[str]:
     yield csv_line(COLUMNS)
     for order in found.orders:
         if not order.papers:
-            yield csv_line([order.title, order.party, order.outcome, "", "", "", "", "", "", order.message, *[""] * 6])
-        for paper in filter(None, map(shown, order.papers)):
+            yield csv_line([order.title, order.party, order.outcome, *[""] * 7, order.message, *[""] * 6])
+        for paper in filter(None, (shown(each, found.plan.names) for each in order.papers)):
             head = [order.title, order.party, order.outcome, paper.act, paper.title, paper.reference, paper.day]
             for row in paper.rows:
                 amounts = (row.debit, row.credit, row.quantity, row.price, row.amount)
-                yield csv_line([*head, row.sign, row.account, row.text, *amounts, paper.currency])
+                yield csv_line([*head, row.sign, row.account, row.called, row.text, *amounts, paper.currency])
 
 
 # ------------------------------------------------------------------ progress

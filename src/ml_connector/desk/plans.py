@@ -1,15 +1,18 @@
 """What exactly would be booked? Choosing orders, planning them without posting, and applying what was shown."""
 
+import asyncio
 import re
+import time as clock
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Final, Literal
 
-from ml_connector.connectors.base import ChangePage
+from ml_connector.connectors.base import ChangePage, ReadsChart
 from ml_connector.connectors.errors import ConnectorError, Throttled, Unauthorized
 from ml_connector.desk import mapping
 from ml_connector.desk.actions import Refused
+from ml_connector.desk.holds import CHART_S
 from ml_connector.domain.access import Person
 from ml_connector.domain.codec import document_to_json
 from ml_connector.domain.documents import Document, Documents, Excluded, Held, Kind
@@ -31,6 +34,8 @@ from ml_connector.reconcile.sources import zone_of
 
 AT_ONCE = 50
 """Orders that the store is asked for in one go, as a run does."""
+
+_NAMES_WITHIN_S = 10.0
 
 LOOKED_THROUGH = 5_000
 """Orders of a window that are looked through for those of one status."""
@@ -104,7 +109,8 @@ async def keep(
         raise Refused(f"A plan takes {LARGEST} orders at most; choose fewer of the {len(previews):,}.")
     versions = (context.mapping.version, context.policy.version)
     orders = [_order(each) for each in previews]
-    made = New(context.integration.id, asked, backfill, *versions, orders, drafted=drafted)
+    names = await _names(context, orders)
+    made = New(context.integration.id, asked, backfill, *versions, orders, drafted=drafted, names=names)
     return await plans.keep(context.database, made)
 
 
@@ -224,6 +230,28 @@ def _unread(context: Context, error: ConnectorError) -> str:
 
 
 # ------------------------------------------------------------------ what a preview says
+
+_charts: dict[int, tuple[float, Mapping[str, str]]] = {}
+"""Connection -> when this process read its chart of accounts, and the names in it."""
+
+
+async def _names(context: Context, orders: Sequence[Order]) -> dict[str, str]:
+    """What the ERP calls the accounts of these documents. A plan says the same without them, so none where it does not
+    answer."""
+    reader = context.erp_connector
+    if not isinstance(reader, ReadsChart):
+        return {}
+    known = _charts.get(context.erp.id)
+    if known is None or clock.monotonic() - known[0] > CHART_S:
+        try:
+            async with asyncio.timeout(_NAMES_WITHIN_S):
+                names: Mapping[str, str] = {each.number: each.name for each in await reader.accounts()}
+        except (ConnectorError, TimeoutError):
+            names = known[1] if known is not None else dict[str, str]()
+        known = _charts[context.erp.id] = (clock.monotonic(), names)
+    papers = [paper for order in orders for paper in order.papers]
+    used = {str(line["account"]) for paper in papers for line in paper.content["lines"]}
+    return {account: known[1][account] for account in sorted(used) if account in known[1]}
 
 
 def _order(each: Preview) -> Order:

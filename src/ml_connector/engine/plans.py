@@ -72,6 +72,7 @@ class Order:
 class Plan:
     """`asked`: how its orders were chosen, in words. `counts`: orders, to_post (orders of which something would be
     posted), held, excluded, unknown, and documents by act. `sums`: order totals of those to post, by currency.
+    `names`: account -> what the target calls it.
     `drafted`: by a draft of mapping and policy, of which no version exists; it can never be applied."""
 
     integration: int
@@ -85,6 +86,7 @@ class Plan:
     policy_version: int
     counts: Mapping[str, int]
     sums: Mapping[str, Decimal]
+    names: Mapping[str, str]
     applied_at: datetime | None = None
     applied_by: str = ""
     comment: str = ""
@@ -106,12 +108,14 @@ class New:
     policy_version: int
     orders: Sequence[Order] = field(default_factory=list[Order])
     drafted: bool = False
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 _ADD = text("""
-INSERT INTO plans (integration, made_by, asked, backfilled, drafted, mapping_version, policy_version, counts, sums)
+INSERT INTO plans (integration, made_by, asked, backfilled, drafted, mapping_version, policy_version, counts, sums,
+                   names)
 VALUES (:integration, :made_by, :asked, :backfilled, :drafted, :mapping_version, :policy_version,
-        CAST(:counts AS jsonb), CAST(:sums AS jsonb)) RETURNING plan
+        CAST(:counts AS jsonb), CAST(:sums AS jsonb), CAST(:names AS jsonb)) RETURNING plan
 """)
 _ADD_ORDERS = text("""
 INSERT INTO plan_orders (integration, plan, key, place, title, party, total, currency, outcome, code, about, message,
@@ -128,7 +132,7 @@ DELETE FROM plan_orders o USING old WHERE o.integration = :integration AND o.pla
 """)
 _COLUMNS = """
 integration, plan, made_at, made_by, asked, backfilled, drafted, mapping_version, policy_version, counts, sums,
-applied_at, coalesce(applied_by, '') AS applied_by, coalesce(comment, '') AS comment
+names, applied_at, coalesce(applied_by, '') AS applied_by, coalesce(comment, '') AS comment
 """
 _ONE = text(f"SELECT {_COLUMNS} FROM plans WHERE integration = :integration AND plan = :plan")  # noqa: S608
 _LIST = text(f"""
@@ -163,6 +167,7 @@ async def keep(database: Database, made: New) -> int:
             "integration": made.integration, "made_by": actor.get(), "asked": made.asked,
             "backfilled": made.backfilled, "drafted": made.drafted, "mapping_version": made.mapping_version,
             "policy_version": made.policy_version, "counts": dump_json(counts), "sums": dump_json(sums),
+            "names": dump_json(dict(made.names)),
         }  # fmt: skip
         plan = int((await connection.execute(_ADD, parameters)).scalar_one())
         rows = dump_json([_row(place, order) for place, order in enumerate(made.orders)])

@@ -24,6 +24,7 @@ plans = Table(
     Column("policy_version", Integer, nullable=False),
     Column("counts", JSONB, nullable=False),
     Column("sums", JSONB, nullable=False),
+    Column("names", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("applied_at", _at()),
     Column("applied_by", Text),
     Column("comment", Text),

@@ -56,7 +56,8 @@ class LineShown(BaseModel):
     """A line. Debit or credit in a journal; quantity, price and amount in a sales document."""
 
     sign: Literal["", "added", "removed"] = Field(description="Against what the document takes the place of.")
-    account: str
+    account: str = Field(examples=["12540000"])
+    called: str = Field(examples=["Card clearing"], description="Its name in the ERP, or else what it is for.")
     text: str
     debit: str | None
     credit: str | None
@@ -212,15 +213,16 @@ def _orders(found: Read) -> list[OrderShown]:
             OrderShown(
                 key=order.key, title=order.title, total=amount(order.total, order.currency), outcome=order.outcome,
                 code=order.code, about=order.about, message=order.message, uncertain=list(order.uncertain),
-                documents=_documents(order), state=step.state if step else "", words=step.words if step else "",
+                documents=_documents(order, found.plan), state=step.state if step else "",
+                words=step.words if step else "",
                 result=step.result if step else "",
             )
         )  # fmt: skip
     return shown
 
 
-def _documents(order: Order) -> list[DocumentShown]:
-    papers = [shown for paper in order.papers if (shown := plan_papers.shown(paper)) is not None]
+def _documents(order: Order, plan: Plan) -> list[DocumentShown]:
+    papers = [shown for paper in order.papers if (shown := plan_papers.shown(paper, plan.names)) is not None]
     return [
         DocumentShown(
             act=each.act, title=each.title, reference=each.reference, stands=each.stands, posting_date=each.day,
@@ -233,7 +235,7 @@ def _documents(order: Order) -> list[DocumentShown]:
 def _lines(shown: Shown) -> list[LineShown]:
     return [
         LineShown(
-            sign=row.sign, account=row.account, text=row.text,
+            sign=row.sign, account=row.account, called=row.called, text=row.text,
             **{name: None if (value := getattr(row, name)) is None else f"{value:f}"
                for name in ("debit", "credit", "quantity", "price", "amount")},
         )

@@ -25,6 +25,7 @@ def upgrade() -> None:
             policy_version int NOT NULL,
             counts jsonb NOT NULL,
             sums jsonb NOT NULL,
+            names jsonb NOT NULL DEFAULT '{}',
             applied_at timestamptz,
             applied_by text,
             comment text,

@@ -129,7 +129,7 @@ async def show(request: Request, integration: int, plan: int, person: Person = L
     return await pages.render(
         request, "plan_shown.html", here="plan", picked=picked is not None, order=order,
         known=bool(known), held=any(row.status == "held" and row.hold == order.code for row in known),
-        papers=[plan_papers.shown(paper) for paper in order.papers], erp=_erp(frame, integration),
+        papers=[plan_papers.shown(paper, found.plan.names) for paper in order.papers], erp=_erp(frame, integration),
         second=(await pages.registry.integration(integration)).second_person,
         done=request.query_params.get("done", ""), **_facts(found),
     )  # fmt: skip
