@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import arrivals, calls, catch_up, claims, flood, intake, latency, pipeline, reconciling, stock
+from bench import arrivals, calls, catch_up, claims, console, flood, intake, latency, pipeline, reconciling, stock
 from bench.rows import Row, show, write
 from bench.sizes import FULL, NORMAL, TINY, Sizes
 from bench.world import World, world
@@ -45,6 +45,7 @@ PARTS: Mapping[str, Part] = {
         world, orders=sizes.lone_orders, latency_s=0.1, seed=400, say=say
     ),
     "claims": lambda world, sizes, say: claims.rows(world, depths=sizes.depths, turns=sizes.turns, say=say),
+    "console": lambda world, sizes, say: console.rows(world, depths=sizes.console, turns=sizes.console_turns, say=say),
     "flood": lambda world, sizes, say: flood.rows(world, sizes.flood, latency_s=0.1, seed=500, say=say),
     "catch-up": lambda world, sizes, say: catch_up.rows(world, sizes.catch_up, seed=600, say=say),
     "reconcile": lambda world, sizes, say: reconciling.rows(
@@ -60,13 +61,13 @@ OF_OTHER_ERPS = ("pipeline", "calls", "latency", "catch-up", "stock")
 """What another ERP than the first changes; the others are of the store and of our own tables."""
 
 
-async def measure(parts: Sequence[str], sizes: Sizes, console: Console, system: str) -> list[Row]:
+async def measure(parts: Sequence[str], sizes: Sizes, screen: Console, system: str) -> list[Row]:
     """A part that cannot be measured becomes a row that misses its target, and the others go on. Rows of another ERP
     than the first begin with its name."""
     started = time.monotonic()
 
     def say(text: str) -> None:
-        console.print(f"[dim]{time.monotonic() - started:6.1f} s[/]  {text}", highlight=False)
+        screen.print(f"[dim]{time.monotonic() - started:6.1f} s[/]  {text}", highlight=False)
 
     rows: list[Row] = []
     loads: list[float] = []
@@ -101,16 +102,16 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results.json")
     parser.add_argument("--merge", action="store_true", help="keep the rows of other parts in the file as they are")
     options = parser.parse_args()
-    console = Console(width=120 if not sys.stdout.isatty() else None)
+    screen = Console(width=120 if not sys.stdout.isatty() else None)
     whole = PARTS if options.erp == FIRST_ERP else OF_OTHER_ERPS
     parts = [part for part in PARTS if part in (options.only or whole)]
     if missing := set(parts) - set(whole):
         parser.error(f"not of {options.erp}: {', '.join(sorted(missing))}")
     sizes_asked = TINY if options.tiny else FULL if options.full else NORMAL
-    rows = asyncio.run(measure(parts, sizes_asked, console, options.erp))
-    show(rows, console)
+    rows = asyncio.run(measure(parts, sizes_asked, screen, options.erp))
+    show(rows, screen)
     write(_merged(rows, options.out) if options.merge or options.erp != FIRST_ERP else rows, options.out)
-    console.print(f"written to {options.out}")
+    screen.print(f"written to {options.out}")
     return 1 if any(row.row.endswith("could not be measured") for row in rows) else 0
 
 

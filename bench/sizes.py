@@ -20,6 +20,8 @@ class Sizes:
     lone_orders: int = 15
     depths: Sequence[int] = (1_000, 100_000, 1_000_000)
     turns: int = 400
+    console: Sequence[int] = (10_000, 1_000_000)
+    console_turns: int = 20
     flood: Flood = Flood()
     catch_up: CatchUp = CatchUp(orders=10_000, box_s=420.0)
     reconcile: int = 100_000
@@ -52,6 +54,8 @@ TINY = Sizes(
     lone_orders=1,
     depths=(100, 1_000),
     turns=10,
+    console=(1_000, 3_000),
+    console_turns=2,
     flood=Flood(integrations=3, rounds=1, flood=100),
     catch_up=CatchUp(orders=20, box_s=20.0, trial=10),
     reconcile=100,

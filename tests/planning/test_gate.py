@@ -50,6 +50,13 @@ def test_a_declined_order_that_was_posted_is_reversed_not_forgotten() -> None:
     assert references(result) == ["S1-XO10250"]
 
 
+def test_what_a_person_left_out_is_excluded_with_the_reason() -> None:
+    for order in (PAID, with_order(PAID, status_id=12)):
+        result = plan(order, left_out="test order of the shop")
+        assert isinstance(result, Excluded)
+        assert (result.code, result.message) == ("by_person", "test order of the shop")
+
+
 def test_held_statuses_wait() -> None:
     assert held(plan(with_order(PAID, status_id=12))).key == "12"
     assert documents(plan(with_order(PAID, status_id=12), a_policy(posting__held_statuses=[])))

@@ -137,6 +137,9 @@ async def test_a_form_of_another_site_changes_nothing(served: Served) -> None:
     account = await dana.get("/account")
     for form in ({}, {"csrf": ""}, {"csrf": "x" + account.csrf}):
         assert (await dana.ask("POST", "/account/shown", form={"theme": "dark", **form})).status == 403
+    whole = {"theme": "dark", "csrf": account.csrf}  # as a page of ours would send it, and it does not come from one
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
+        assert (await dana.ask("POST", "/account/shown", headers=headers, form=whole)).status == 403
     assert (await dana.ask("POST", "/account/shown", form={"theme": "dark", "csrf": account.csrf})).status == 303
     (found,) = await users.all_users(served.database)
     assert found.theme == "dark"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from yarl import URL
 
 from ml_connector.domain.access import Role
@@ -216,6 +217,17 @@ async def test_an_order_that_is_booked_is_not_left_out(served: Served) -> None:
     again = await cleo.act("/records/include", keys=["2"])
     assert again.body["done"] == ["2"]
     assert (await cleo.act("/records/include", keys=["2"])).body["done"] == []
+
+
+async def test_an_order_that_may_be_booked_is_not_left_out(served: Served) -> None:
+    """Nobody knows yet whether the ERP has its document."""
+    await orders(served, "waiting", "1", booked=True)
+    async with served.database.connect() as sql:
+        await sql.execute(text("UPDATE postings SET state = 'uncertain', number = NULL, posted_at = NULL"))
+    cleo = await program(served, Role.clerk)
+    refused = (await cleo.act("/records/exclude", keys=["1"], why=WHY)).problem
+    assert refused["status"] == 409
+    assert "not known yet" in refused["refused"]["1"]
 
 
 async def test_release_ends_the_holds_that_are_named(served: Served) -> None:
