@@ -300,22 +300,41 @@ async def test_what_is_not_sealed_is_not_old(database: Database) -> None:
     assert await sweep(database, Retention(), integration=1) == {"audit": 0, "webhooks": 0}
 
 
-@pytest.mark.parametrize("told", [False, True])
-async def test_rows_that_were_taken_in_the_name_of_retention_are_seen(
-    database: Database, chained: list[Seal], told: bool
-) -> None:
+TAKEN = "UPDATE audit_seals SET removed_at = now(), leaves = NULL WHERE number = 1"
+
+
+async def tell_of_removal(database: Database, proof: str) -> None:
+    told = json.dumps({"through_seal": 1, "proof": proof})
     await run(
         database,
-        f"DELETE FROM audit WHERE id <= {chained[0].upto_id}",
-        "UPDATE audit_seals SET removed_at = now(), leaves = NULL WHERE number = 1",
-    )
-    if told:
-        await run(
-            database,
-            "INSERT INTO audit (integration, at, correlation, kind, data)"
-            " VALUES (1, now(), '', 'retention', '{\"through_seal\": 1}')",
-        )
+        "INSERT INTO audit (integration, at, correlation, kind, data)"
+        f" VALUES (1, now(), '', 'retention', '{told}')",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("proof", [None, "", removal_mac(KEY, 1, 1)])
+async def test_rows_that_were_taken_in_the_name_of_retention_are_seen(
+    database: Database, chained: list[Seal], proof: str | None
+) -> None:
+    """They are too young for it, whoever took them."""
+    await run(database, f"DELETE FROM audit WHERE id <= {chained[0].upto_id}", TAKEN)
+    if proof is not None:
+        await tell_of_removal(database, proof)
     assert {each.kind for each in await findings(database)} == {"removed"}
+
+
+@pytest.mark.parametrize(
+    ("proof", "kinds"), [("", {"removed"}), ("0" * 64, {"removed"}), (removal_mac(KEY, 1, 1), set())]
+)
+async def test_old_rows_that_somebody_else_took_are_seen(database: Database, proof: str, kinds: set[str]) -> None:
+    """Retention proves with the key that it was retention."""
+    await write(database, ROWS)
+    await age(database, ROWS, 500)
+    await seal(database)
+    first = (await all_seals(database))[0]
+    await run(database, f"DELETE FROM audit WHERE id <= {first.upto_id}", TAKEN)
+    await tell_of_removal(database, proof)
+    assert {each.kind for each in await findings(database)} == kinds
 
 
 async def test_retention_takes_nothing_from_the_midst(database: Database) -> None:

@@ -57,6 +57,9 @@ AUDIT = (
     chained("the age of what retention may have taken", VERIFY,
            ("if self._kept or min(seal.last_at, seal.sealed_at) > removed_at - timedelta(days=DAYS_MIN):", "if self._kept:"),
            red=f"{C}test_rows_that_were_taken_in_the_name_of_retention_are_seen"),
+    chained("the proof that it was retention", VERIFY,
+            ('if hmac.compare_digest(wanted.encode(), (row.proof or "").encode()):', "if wanted:"),
+            red=f"{C}test_old_rows_that_somebody_else_took_are_seen"),
     mutant("audit of calls", "a read that was cancelled after it had left", "connectors/http.py",
            ("            if attempt.sends:\n", "            if not attempt.sends:\n"),
            red="connectors/test_http_read.py::test_a_read_that_is_cancelled_beside_a_failing_one_is_kept "
