@@ -13,6 +13,7 @@ from ml_connector.web.api import (
     audit,
     configured,
     holds,
+    mapping,
     overview,
     plans,
     reconciliation,
@@ -34,7 +35,9 @@ _STATUSES = {
     403: "The role may not.",
     404: "There is none of that name.",
     409: "Refused; nothing has changed.",
+    412: "It is at another version than `If-Match` says.",
     422: "The request does not fit; `errors` names the fields.",
+    428: "`If-Match` is wanted.",
     503: "The database is away; try again.",
 }
 
@@ -47,7 +50,7 @@ async def description(person: Looks) -> dict[str, Any]:
     return _described()
 
 
-for _each in (overview, records, record, holds, plans, reconciliation, audit, alerts, users, configured):
+for _each in (overview, records, record, holds, plans, reconciliation, audit, alerts, users, configured, mapping):
     router.include_router(_each.router)
 
 

@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from ml_connector.config.edit import Outdated
 from ml_connector.config.problems import ConfigError, Problem
-from ml_connector.desk import mapping, mapping_versions
+from ml_connector.desk import mapping, mapping_preview, mapping_versions
 from ml_connector.desk.mapping_versions import CannotRestore
 from ml_connector.domain.access import Person, Right
 from ml_connector.engine.views.mapping import What
@@ -41,13 +41,29 @@ async def _review(request: Request, person: Person, status: int = 200, **said: A
         [_without_name(each, integration.name) for each in about["proposal"].problems] if about["proposal"] else []
     )
     about |= {"problems": problems, "comment": request.query_params.get("comment", "")}
-    about |= {"changes_policy": known.changes_policy, **said}
+    about |= {"changes_policy": known.changes_policy, "sample": mapping_preview.SAMPLE, **said}
     return await pages.render(request, "mapping_review.html", status, **about)
 
 
 def _without_name(problem: Problem, name: str) -> tuple[str, str]:
     """Where and what, without what everybody on the page knows."""
     return problem.path.removeprefix(f"integrations.{name}.").removeprefix("integrations."), problem.message
+
+
+@router.get("/consequences")
+async def consequences(request: Request, person: Person = MAPS) -> Response:
+    """Which orders the draft would make something else of: for htmx the part alone."""
+    pages, frame, integration = await of_request(request)
+    if integration is None:
+        return RedirectResponse(HERE, 303)
+    known = await mapping.opened(pages.database, integration, person.who)
+    if known.draft is None or known.outdated:
+        return RedirectResponse(address(HERE, integration), 303)
+    about = await facts(pages, frame, known)
+    found = await mapping_preview.consequences(pages.runtime, known, about["erp"])
+    part = request.headers.get("HX-Request") == "true"
+    template = "mapping_consequences_part.html" if part else "mapping_consequences.html"
+    return await pages.render(request, template, found=found, **about)
 
 
 @router.post("/save")
