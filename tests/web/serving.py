@@ -88,11 +88,18 @@ class Served:
 
 @asynccontextmanager
 async def serving(
-    database_url: str, change: Any = None, settings: Settings = PLAIN, environment: Mapping[str, str] = ENVIRONMENT
+    database_url: str,
+    change: Any = None,
+    settings: Settings = PLAIN,
+    environment: Mapping[str, str] = ENVIRONMENT,
+    *,
+    configured: bool = True,
 ) -> AsyncGenerator[Served]:
+    """`configured` false: nobody has connected anything yet."""
     database = Database(database_url, application="test", pool_size=10)
     vault = Vault(database, MasterKeys([MasterKey.new()]))
-    await apply(database, vault, loaded(change), environment, author="test")
+    if configured:
+        await apply(database, vault, loaded(change), environment, author="test")
     registry = Registry(database)
     shared = Shared(database, vault, metrics=Metrics())
     runtime = Runtime(database, registry, vault, shared.audit, shared.services_for, shared.metrics)

@@ -20,11 +20,12 @@ def serve(
     faults_file: Path | None = None,
     json_output: bool = False,
     seed: int = 1,
+    orders: int = 0,
 ) -> int:
     """Serve stand-ins until SIGTERM or SIGINT; the exit status is 0 then, 2 when they cannot be served as asked.
 
     With ``json_output`` the first line on standard output is
-    ``{"systems": {name: {"base_url", "token_url", "credentials", "control_url", "ca_file"}}, "pid"}``.
+    ``{"systems": {name: {"base_url", "token_url", "credentials", "control_url", "ca_file", "known"}}, "pid"}``.
     """
     work = serve_until_stopped(
         systems,
@@ -34,6 +35,7 @@ def serve(
         faults_file=faults_file,
         json_output=json_output,
         seed=seed,
+        orders=orders,
     )
     try:
         asyncio.run(work)
@@ -51,6 +53,7 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("--tls", type=Path, metavar="DIR", help="make certificates here and serve TLS")
     parser.add_argument("--faults", type=Path, metavar="FILE", help="fault rules, JSON or YAML")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--orders", type=int, default=0, metavar="N", help="orders that the store has at first")
     parser.add_argument("--json", action="store_true", help="announce on one line of JSON")
     options = parser.parse_args(arguments)
     return serve(
@@ -61,6 +64,7 @@ def run(arguments: Sequence[str]) -> int:
         faults_file=options.faults,
         json_output=options.json,
         seed=options.seed,
+        orders=options.orders,
     )
 
 

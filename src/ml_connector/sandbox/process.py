@@ -7,7 +7,7 @@ import select
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,6 +24,7 @@ class Announced:
     credentials: Mapping[str, Any]
     token_url: str | None = None
     ca_file: str | None = None
+    known: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class SandboxProcess:

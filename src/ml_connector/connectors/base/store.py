@@ -78,6 +78,22 @@ class ReceivesWebhooks(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Hook:
+    """A webhook as the store has it. `active` false: the store has switched it off, and delivers nothing."""
+
+    scope: str
+    destination: str
+    active: bool
+
+
+@runtime_checkable
+class TellsHooks(Protocol):
+    async def hooks(self) -> Sequence[Hook]:
+        """Those of this account, whoever registered them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class SyntheticOrder:
     """A test order of one line. `marker` says in the order itself that it is none of a customer. `price`: with and
     without tax, in the store's currency."""

@@ -8,6 +8,7 @@ from ml_connector.connectors.base import (
     ChangePage,
     Check,
     Delivery,
+    Hook,
     Ledger,
     Permit,
     Services,
@@ -34,7 +35,7 @@ _TIMEOUTS = Timeouts(connect_s=10, read_s=60, write_s=60)
 
 
 class BigCommerce:
-    """Pings, ReadsOrders, ReadsCustomers, ReceivesWebhooks, WritesBack, WritesShipments, WritesStock of one store."""
+    """Pings, ReadsOrders, ReadsCustomers, ReceivesWebhooks, TellsHooks, WritesBack, WritesShipments, WritesStock."""
 
     def __init__(self, client: Client, settings: StoreSettings) -> None:
         self._client = client
@@ -87,6 +88,10 @@ class BigCommerce:
     def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Delivery:
         """The delivery, verified by the connection's scheme. Raises `Forged`."""
         return webhooks.verify(self._settings, headers, body, now)
+
+    async def hooks(self) -> Sequence[Hook]:
+        """As the store has them."""
+        return await hooks.known_hooks(self._client)
 
     async def ensure_hooks(self, destination: str, *, remove_others: bool = False) -> Sequence[str]:
         """Our hooks exist and are active at `destination`; what was changed, in words."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from ml_connector.connectors.base import Hook
 from ml_connector.connectors.bigcommerce.answers import SYSTEM, words_of
 from ml_connector.connectors.bigcommerce.client import Client, Json, object_of, whole_of
 from ml_connector.connectors.bigcommerce.settings import StoreSettings
@@ -72,6 +73,19 @@ async def ensure_hooks(
                 await client.delete(f"/v3/hooks/{whole_of(hook, 'id')}")
                 done.append(f"removed {hook.get('scope')} at {hook.get('destination')}")
     return done
+
+
+async def known_hooks(client: Client) -> Sequence[Hook]:
+    """Every hook of this API account."""
+    off = switched_off(await client.get("/v3/hooks/admin"))
+    return [
+        Hook(
+            str(hook.get("scope", "")),
+            str(hook.get("destination", "")),
+            hook.get("is_active") is True and whole_of(hook, "id") not in off,
+        )
+        for hook in await client.v3_list("/v3/hooks")
+    ]
 
 
 def admin_facts(told: Any) -> Json:

@@ -69,8 +69,10 @@ FIELDS = (
     Field(
         "customer_reconciliation_account",
         "Reconciliation account of new customers",
-        "Needed when customers are created one by one.",
+        "Needed unless all orders go to one collective customer: SAP creates no customer without it.",
         required=False,
+        usual=True,
+        example="12100000",
     ),
     Field("customer_payment_terms", "Payment terms of new customers", required=False),
     Field(

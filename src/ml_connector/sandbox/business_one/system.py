@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from ml_connector.sandbox.business_one import company_data
 from ml_connector.sandbox.business_one.access import (
     COMPANY,
     NODE_COOKIE,
@@ -227,6 +228,14 @@ def create(environment: Environment) -> System:
             web.route("*", "/b1s/v{version:[12]}/{path:.*}", stand_in.service),
         ],
         credentials={"company_db": COMPANY, "user": USER, "password": stand_in.access.password},
+        known={
+            "partner for guests": company_data.GUESTS,
+            "freight": ", ".join(f"{code} {name}" for code, name in company_data.FREIGHT),
+            "charge item": "SERVICE",
+            "currency codes": ", ".join(f"{iso}: {own}" for iso, own in company_data.OWN_CODE.items() if iso != own),
+            "tax codes": ", ".join(f"{code} {name}" for code, name, _ in company_data.TAX_CODES),
+            "accounts": "the console lists them",
+        },
         states=state_readers(stand_in),
         seed=stand_in.seed,
         reset=stand_in.reset,

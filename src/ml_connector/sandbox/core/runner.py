@@ -28,6 +28,12 @@ from ml_connector.sandbox.core.tls import TlsMaterial, make_tls
 
 SYSTEMS = ("bigcommerce", "s4hana", "business_one")
 SHUTDOWN_S = 0.5
+TRIAL: dict[str, Any] = {
+    "kinds": {"paid": 30, "shipped": 5, "authorised_only": 2, "bank_paid": 2, "refund_amount": 2, "incomplete": 1},
+    "markets": {"us_tx": 30, "de": 10},
+    "features": dict.fromkeys(("gift_certificate", "fee", "multi_address", "bundle", "display_currency"), 0),
+}
+"""Orders of a shop that somebody tries the product with: two countries, everyday cases."""
 
 
 class SandboxError(Exception):
@@ -49,6 +55,7 @@ class Running:
             "credentials": dict(self.system.credentials),
             "control_url": base_url + CONTROL_PREFIX,
             "ca_file": None if tls is None else str(tls.ca_file),
+            "known": dict(self.system.known),
         }
 
 
@@ -107,6 +114,7 @@ async def serve_until_stopped(
     faults_file: Path | None,
     json_output: bool,
     seed: int,
+    orders: int = 0,
 ) -> None:
     rules = [] if faults_file is None else read_faults(faults_file)
     if strange := {rule.system for rule in rules} - {None, *names}:
@@ -121,6 +129,8 @@ async def serve_until_stopped(
             running.append(await start_system(name, host=host, port=ports.get(name, 0), tls=tls, seed=seed))
         for each in running:
             _add_rules(each, rules)
+            if orders and each.system.name == "bigcommerce":
+                await each.system.seed({"orders": orders, "seed": seed, "spread_days": 7, "profile": TRIAL})
         _announce(running, json_output=json_output)
         await stopped.wait()
     finally:
@@ -143,8 +153,8 @@ def _announce(running: Sequence[Running], *, json_output: bool) -> None:
     else:
         for name, told in systems.items():
             sys.stdout.write(f"{name}: {told['base_url']}  control: {told['control_url']}\n")
-            for key, value in told["credentials"].items():
-                sys.stdout.write(f"  {key}: {value}\n")
+            for key, value in {**told["credentials"], **told["known"]}.items():
+                sys.stdout.write(f"  {key.replace('_', ' ')}: {value}\n")
         sys.stdout.write("Serving until interrupted.\n")
     sys.stdout.flush()
 

@@ -19,6 +19,7 @@ per process, binds a port, adds request log, faults and control API around the r
 * ``handler_faults``: names that the core only hands to the handler, which asks
   ``faults.fault_args(request, "closed_period")`` and gets the rule's args or None.
 * ``control_routes``: more control actions; paths are below ``/_control``.
+* ``known``: master data that a person needs who fills in forms by hand: what it is called to what it is.
 * ``start``/``stop``: background work of the stand-in (a webhook sender), inside the server's event loop.
 """
 
@@ -82,6 +83,7 @@ class System:
     seed: Seeder
     reset: Hook
     token_path: str | None = None
+    known: Mapping[str, str] = field(default_factory=dict[str, str])
     faults: Mapping[str, Fault] = field(default_factory=dict[str, Fault])
     handler_faults: frozenset[str] = frozenset()
     control_routes: Sequence[web.AbstractRouteDef] = ()

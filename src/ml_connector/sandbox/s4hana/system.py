@@ -22,7 +22,7 @@ from ml_connector.sandbox.s4hana.access import (
 )
 from ml_connector.sandbox.s4hana.control import control_routes, state_readers
 from ml_connector.sandbox.s4hana.ledger import Ledger
-from ml_connector.sandbox.s4hana.master import MasterData, default_master_data
+from ml_connector.sandbox.s4hana.master import DEFAULT_TAX_CODES, MasterData, default_master_data
 from ml_connector.sandbox.s4hana.odata.errors import NO_SERVICE, NOT_AUTHORIZED, ODataError
 from ml_connector.sandbox.s4hana.odata.message import ODataRequest, ODataResponse
 from ml_connector.sandbox.s4hana.odata.read import PageRules
@@ -227,6 +227,13 @@ def create(environment: Environment) -> System:
         ],
         credentials=credentials,
         token_path=TOKEN_PATH,
+        known={
+            "company code": "1710",
+            "one-time customer": "17100099",
+            "reconciliation account": "12100000",
+            "tax codes": ", ".join(f"{code} {name}" for code, name, _ in DEFAULT_TAX_CODES),
+            "accounts": "chart YCOA, which the console lists",
+        },
         states=state_readers(stand_in),
         seed=stand_in.seed,
         reset=stand_in.reset,

@@ -20,6 +20,7 @@ from ml_connector.web.console.pages import (
     record,
     records,
     settings,
+    wizard,
 )
 
 ROUTERS = {
@@ -36,10 +37,11 @@ ROUTERS = {
     "policy": policy.router,
     "settings": people.router,
     "connections": connections.router,
+    "wizard": wizard.router,
     "alerts": settings.router,
 }
 """Place of the left bar -> its pages; `alerts` stands under settings, `mapping_draft` and `policy` under mapping,
-`holds_fix` under holds."""
+`holds_fix` under holds, `wizard` under connections."""
 
 
 def mount(app: FastAPI, runtime: Runtime) -> Pages:

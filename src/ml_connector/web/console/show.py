@@ -219,5 +219,5 @@ FILTERS = {
     "number": number, "amount": amount, "money": money, "difference": difference, "sums": sums, "plural": plural,
     "spelled": spelled, "moment": moment, "exactly": exactly, "clock": clock, "day": day, "span": span, "age": age,
     "percent": percent, "rate": rate, "marked": marked, "initials": initials, "stored_amount": stored_amount,
-    "sentence": sentence, "begun": begun,
+    "sentence": sentence, "begun": begun, "decimal": Decimal,
 }  # fmt: skip

@@ -136,6 +136,11 @@ document.addEventListener("focusout", event => {
   one("[role=combobox]", box).setAttribute("aria-expanded", "false");
 });
 
+// a list stays open beside its own field alone
+const tidy = () => all(".combobox").forEach(box => { if (!box.contains(document.activeElement)) one("ul", box)?.remove(); });
+document.addEventListener("focusin", tidy);
+document.addEventListener("htmx:after:swap", tidy);
+
 // ---- blanks that matter with one value of another blank alone
 const matters = () => all("[data-when]").forEach(part => {
   const [name, value] = part.dataset.when.split("="), other = part.closest("form").elements[name];
