@@ -17,6 +17,9 @@ PAGES = {
     "audit": "/audit",
     "alerts": "/settings/alerts",
     "users": "/settings/users",
+    "rule": "/settings/alerts/rule?name=late&of=0",
+    "channel": "/settings/alerts/channel",
+    "trend": "/trends/flow/us-store/orders",
 }
 WIDTHS = {"desk": (1440, 1000), "phone": (390, 844)}
 

@@ -42,6 +42,21 @@ SELECT flow, width_bucket(extract(epoch FROM at), extract(epoch FROM CAST(:since
 """)
 
 
+IDLE_AFTER_S = 300.0
+"""So long after the last sample nobody works any more: samples come once a minute."""
+
+# The youngest of each flow from its own end of the key. An integration that was never sampled is being set up.
+_IDLE = text("""
+SELECT min(p.at) FILTER (WHERE p.at < statement_timestamp() - :after_s * interval '1 second') AS since
+  FROM unnest(CAST(:integrations AS int[])) AS i(id)
+ CROSS JOIN LATERAL (
+       SELECT max(youngest.at) AS at FROM unnest(CAST(:flows AS text[])) AS f(flow)
+        CROSS JOIN LATERAL (SELECT at FROM pulses WHERE integration = i.id AND flow = f.flow ORDER BY at DESC LIMIT 1)
+              AS youngest) p
+""")
+_FLOWS = ("orders", "customers", "stock", "shipments")
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """Lag in seconds, oldest first; None where nothing was sampled."""
@@ -65,3 +80,11 @@ async def lags(connection: AsyncConnection, integration: int, since: datetime, p
     for row in await connection.execute(_LAGS, {"integration": integration, "since": since, "points": points}):
         parts.setdefault(row.flow, {})[row.part] = row.lag_s
     return {flow: Line(tuple(found.get(part) for part in range(1, points + 1))) for flow, found in parts.items()}
+
+
+async def idle_since(connection: AsyncConnection, integrations: Sequence[int]) -> datetime | None:
+    """When a worker was heard of last, where that is more than `IDLE_AFTER_S` ago; None: all is well, or none of them
+    was ever worked on."""
+    about = {"integrations": list(integrations), "flows": list(_FLOWS), "after_s": IDLE_AFTER_S}
+    found: datetime | None = (await connection.execute(_IDLE, about)).scalar_one()
+    return found

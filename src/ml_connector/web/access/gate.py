@@ -101,6 +101,7 @@ async def person(request: Request) -> Person:
     found = await _by_token(request) if "authorization" in request.headers else await _by_session(request)
     if found is None:
         raise NotSignedIn
+    access_of(request).outage.over()
     request.state.person = found
     actor.set(found.who)
     return found

@@ -1,5 +1,6 @@
 """What somebody is told who is not let in: a page for a browser, `problem+json` (RFC 9457) for a program."""
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import quote, urlsplit
 
@@ -7,12 +8,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from ml_connector.connectors.safety import is_plain_path
-from ml_connector.domain.access import lowest
+from ml_connector.domain.access import Role, lowest
+from ml_connector.engine.access import users
 from ml_connector.engine.database import is_outage
 from ml_connector.web.access.gate import Elsewhere, Forbidden
 from ml_connector.web.access.pages import page
+from ml_connector.web.access.parts import access_of
+from ml_connector.web.places import title_of
 
 API = "/api/"
+ASKED = 3
+"""So many administrators are named to who may not."""
+
 _DATA = ("application/json", "application/problem+json", "text/event-stream")
 
 
@@ -44,12 +51,14 @@ async def away(request: Request, error: Exception) -> Response:
     """Our database does not answer, so nobody knows who asks. What is no outage is a defect, and goes on as one."""
     if not is_outage(error):
         raise error
+    since = access_of(request).outage.goes_on()
     words = (
         "ml-connector cannot reach its database. Nothing is lost: what was accepted is stored, and goes on by itself."
     )
-    if is_program(request) or request.method not in ("GET", "HEAD"):
+    if is_program(request):
         return problem(503, words, headers={"Retry-After": "5"})
-    answer = page(request, "away.html", 503, why=words)
+    sent, what = request.method not in ("GET", "HEAD"), title_of(request.url.path)
+    answer = page(request, "away.html", 503, why=words, since=since, now=datetime.now(UTC), sent=sent, what=what)
     answer.headers["Retry-After"] = "5"
     return answer
 
@@ -73,7 +82,11 @@ async def forbidden(request: Request, error: Exception) -> Response:
     role = lowest(error.right) if error.right is not None else None
     if is_program(request):
         return problem(403, error.why, right=error.right, role=role)
-    return page(request, "forbidden.html", 403, why=error.why, role=role)
+    known = await users.all_users(access_of(request).database)
+    ask = [each.name for each in known if each.role is Role.administrator and each.state == "active"]
+    return page(
+        request, "forbidden.html", 403, why=error.why, role=role, what=title_of(request.url.path), ask=ask[:ASKED]
+    )
 
 
 async def elsewhere(request: Request, error: Exception) -> Response:

@@ -6,6 +6,7 @@ is escaped; what is not defined is an error, never empty.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +19,7 @@ from ml_connector.desk import reconciliation, wording
 from ml_connector.desk.holds import Charts
 from ml_connector.desk.overview import system_title
 from ml_connector.domain.access import Right, lowest
+from ml_connector.engine import pulse
 from ml_connector.engine.registry import Integration
 from ml_connector.engine.views import counts, notes
 from ml_connector.flows.runtime import Runtime
@@ -27,33 +29,9 @@ from ml_connector.web.console import charts
 from ml_connector.web.console.assets import assets
 from ml_connector.web.console.live import Streams
 from ml_connector.web.console.show import FILTERS, STATES
+from ml_connector.web.places import PLACES, SET_UP
 
 TEMPLATES = Path(__file__).parent / "templates"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A page of the left bar."""
-
-    name: str
-    title: str
-    href: str
-    icon: str
-
-
-PLACES = (
-    Place("overview", "Overview", "/", "i-overview"),
-    Place("records", "Records", "/records", "i-records"),
-    Place("holds", "Holds", "/holds", "i-holds"),
-    Place("reconciliation", "Reconciliation", "/reconciliation", "i-tie"),
-    Place("plan", "Plan", "/plan", "i-plan"),
-    Place("audit", "Audit", "/audit", "i-audit"),
-)
-SET_UP = (
-    Place("mapping", "Mapping and policy", "/mapping", "i-mapping"),
-    Place("connections", "Connections", "/connections", "i-connections"),
-    Place("settings", "Alerts and settings", "/settings", "i-settings"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +46,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the bar shows. `chosen`: name of the integration, empty for all. `zone`: in which times are shown."""
+    """What the bar shows. `chosen`: name of the integration, empty for all. `zone`: in which times are shown. `idle`:
+    when a worker was heard of last, where that is too long ago."""
 
     choices: tuple[Choice, ...]
     chosen: str
@@ -77,6 +56,7 @@ class Frame:
     zone: str
     sandbox: bool
     available: frozenset[str]
+    idle: datetime | None = None
 
     @property
     def ids(self) -> list[int]:
@@ -121,13 +101,14 @@ class Pages:
         async with self.database.connect() as sql:
             reasons = await counts.reasons(sql, [each.id for each in mine])
             zones = await notes.zones(sql)
+            idle = await pulse.idle_since(sql, [each.id for each in mine])
         ids = {each.id for each in mine}
         differing = sum(
             1 for each in await reconciliation.standing(self.database) if not each.ties and each.integration in ids
         )
         zone = next((zones[each.id] for each in mine if each.id in zones), "UTC")
         sandbox = bool(mine) and all(each.sandbox for each in mine)
-        return Frame(choices, chosen, reasons, differing, zone, sandbox, self.available)
+        return Frame(choices, chosen, reasons, differing, zone, sandbox, self.available, idle)
 
     async def part(self, template: str, request: Request, **facts: Any) -> str:
         """A part of a page as text, for a stream."""
