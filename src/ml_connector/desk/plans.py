@@ -150,6 +150,7 @@ async def _chosen(context: Context, asked: Asked) -> tuple[list[str], bool]:
         if len(keys) > LARGEST:
             raise Refused(f"A plan takes {LARGEST} orders at most; these are {len(keys):,}.")
         return keys, False
+    cut = False
     if asked.first is None and asked.last is None:
         if not asked.status:
             raise Refused("Say which orders: their numbers, days, or a status.")
@@ -158,14 +159,15 @@ async def _chosen(context: Context, asked: Asked) -> tuple[list[str], bool]:
             named = await record_list.keys(sql, filter, limit=LARGEST + 1)
         keys = [key for _, _, key in named]
     else:
-        keys = await _of_days(context, asked)
+        keys, cut = await _of_days(context, asked)
     if not keys:
         raise Refused("No order is like that. Choose other days, or another status.")
-    return keys[:LARGEST], len(keys) > LARGEST
+    return keys[:LARGEST], cut or len(keys) > LARGEST
 
 
-async def _of_days(context: Context, asked: Asked) -> list[str]:
-    """What the store itself has of those days, whether we have heard of it or not."""
+async def _of_days(context: Context, asked: Asked) -> tuple[list[str], bool]:
+    """What the store itself has of those days, whether we have heard of it or not; and whether there are more than were
+    looked through."""
     first, last = asked.first or asked.last, asked.last or asked.first
     assert first is not None
     assert last is not None
@@ -187,13 +189,13 @@ async def _of_days(context: Context, asked: Asked) -> list[str]:
         late = asked.by == "changed" and any(each.stamp is not None and each.stamp > end for each in page.changes)
         if late or len(found) > enough:
             break
-    keys = list(found)[: enough + 1]
+    keys = list(found)
     if not asked.status:
-        return keys
+        return keys, False
     async with context.database.connect() as sql:
         rows = await standings(sql, context.integration.id, FLOW, keys)
     mine = {row.key for row in rows if row.status == asked.status}
-    return [key for key in keys if key in mine]
+    return [key for key in keys if key in mine], len(found) > enough
 
 
 def words(asked: Asked, count: int, *, more: bool = False) -> str:
