@@ -53,7 +53,7 @@ async def test_a_figure_over_time_has_a_cursor_and_a_table(console: Console) -> 
     await console.page.wait_for_selector(".plot .uplot canvas")
     await console.page.hover(".plot .u-over")
     await console.page.wait_for_function(
-        "() => /Lag: ?[0-9]+ s/.test(document.querySelector('.u-legend').innerText.replace(/\\s+/g, ' '))"
+        "() => /^[0-9]+ s$/.test(document.querySelectorAll('.u-legend .u-value')[1].textContent.trim())"
     )
     await console.page.click("text=Show as table")
     await console.page.wait_for_selector("#points tbody tr[data-y]")
