@@ -73,7 +73,7 @@ async def test_who_the_provider_lets_in_has_the_role_that_it_says(served: Served
     assert (found.name, found.role, found.single, found.password) == ("dana", Role.administrator, True, None)
     assert (await again.post("/account/password", current="", password="x" * 14, again="x" * 14)).status == 422
     assert provider.calls.count("configuration") == 1  # kept for a while
-    await users.add(served.database, "ada", Role.administrator)
+    await user(served, Role.administrator, "ada", password="seven green lanterns")
     await users.disable(served.database, found)
     _, refused = await sign_in(served, provider)
     assert refused.status == 403

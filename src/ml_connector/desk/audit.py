@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from ml_connector.desk import wording
-from ml_connector.desk.payloads import HIDDEN, laid_out
+from ml_connector.desk.payloads import HIDDEN, laid_out, without_mail
 from ml_connector.engine import audit_queries
 from ml_connector.engine.actor import NOBODY, WORKER
 from ml_connector.engine.audit import KINDS, append, entry
@@ -113,7 +113,9 @@ def bodies(row: Row, *, reveal: bool) -> Mapping[str, str]:
 
 def without_personal(row: Row) -> Row:
     """The row as somebody may have it who may not see personal data."""
-    return replace(row, data={name: HIDDEN if name in BODIES else value for name, value in row.data.items()})
+    return replace(
+        row, data={name: HIDDEN if name in BODIES else _plain(name, value) for name, value in row.data.items()}
+    )
 
 
 async def note_look(database: Database, integration: int, told: Mapping[str, Any]) -> None:
@@ -145,7 +147,7 @@ def sentence(row: Row) -> str:
 
 
 def _line(row: Row) -> Line:
-    facts = {name: value for name, value in row.data.items() if name not in BODIES}
+    facts = {name: _plain(name, value) for name, value in row.data.items() if name not in BODIES}
     has_record = row.flow is not None and row.key is not None and ":" not in row.flow
     return Line(
         row,
@@ -158,15 +160,21 @@ def _line(row: Row) -> Line:
     )
 
 
+def _plain(name: str, value: Any) -> Any:
+    return without_mail(str(value)) if name == "url" else value
+
+
 def _short(words: str) -> str:
     return words if len(words) <= _WORDS_AT_MOST else f"{words[: _WORDS_AT_MOST - 1]}…"
 
 
 def _day(written: str) -> date | None:
+    """None as well for what is before or beyond all that is recorded: neighbours of such a day cannot be named."""
     try:
-        return date.fromisoformat(written) if written else None
+        day = date.fromisoformat(written) if written else None
     except ValueError:
         return None
+    return day if day is not None and 1970 <= day.year <= 2200 else None
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -222,9 +222,7 @@ def leads_elsewhere(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool
 
 
 def _addresses(entry: Mapping[str, Any]) -> dict[str, Any]:
-    settings = {
-        name: value for name, value in dict(entry.get("settings") or {}).items() if str(value).startswith("http")
-    }
+    settings = {name: value for name, value in dict(entry.get("settings") or {}).items() if "://" in str(value)}
     return {
         **settings,
         **{name: entry.get(name) or "" for name in ("base_url", "proxy")},

@@ -27,6 +27,7 @@ _KEYS = "|".join(sorted({re.escape(name) for name in _NAMES}, key=len, reverse=T
 _JSON = re.compile(rf'(\\?"(?:{_KEYS})\\?"\s*:\s*)(\\?"(?:[^"\\]|\\.)*?\\?")(?=\s*[,}}\]]|\s*$)', re.IGNORECASE)
 _CUT = re.compile(rf'(\\?"(?:{_KEYS})\\?"\s*:\s*)(\\?"[^"]*)$', re.IGNORECASE)
 _XML = re.compile(rf"(<(?:\w+:)?(?:{_KEYS})(?:\s[^>]*)?>)([^<]+)", re.IGNORECASE)
+_MAIL = re.compile(r"[^\s'\"/?&=(),]+(?:@|%40)[^\s'\"/?&=(),]+", re.IGNORECASE)
 _EMPTY = ('""', '\\"\\"')
 
 
@@ -36,6 +37,11 @@ def hidden(body: str) -> str:
     body = _JSON.sub(lambda found: found[0] if found[2] in _EMPTY else found[1] + hide, body)
     body = _CUT.sub(lambda found: found[1] + hide, body)
     return _XML.sub(rf"\g<1>{HIDDEN}", body)
+
+
+def without_mail(url: str) -> str:
+    """`url` without mail addresses: a customer is looked for by theirs."""
+    return _MAIL.sub(HIDDEN, url)
 
 
 def laid_out(body: str) -> str:

@@ -310,9 +310,10 @@ def _sentence(row: Row) -> str:
 
 def _payload(data: Mapping[str, Any], *, reveal: bool) -> Payload:
     seconds = data.get("duration_s")
+    url = str(data.get("url", ""))
     return Payload(
         str(data.get("method", "")),
-        str(data.get("url", "")),
+        url if reveal else payloads.without_mail(url),
         str(data.get("status") or ""),
         float(seconds) if seconds else None,
         str(data.get("request_id", "")),

@@ -48,8 +48,6 @@ END_OLD = text(
     " OR seen_at < statement_timestamp() - :idle_s * interval '1 second'"
 )
 
-SEEN = text("UPDATE users SET seen_at = statement_timestamp() WHERE person = :person")
-
 OF_PERSON = text(
     """
     SELECT digest, via, address, agent, created_at, seen_at, expires_at FROM user_sessions
@@ -89,7 +87,6 @@ async def open_session(
             "absolute_s": ABSOLUTE_S,
         },
     )  # fmt: skip
-    await sql.execute(SEEN, {"person": person})
     return value
 
 

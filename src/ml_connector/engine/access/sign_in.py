@@ -1,6 +1,6 @@
 """Signing in by name, password and code: the same answer, and the same work, whatever is wrong."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ml_connector.engine.access import attempts, second_factor, users
 from ml_connector.engine.access.passwords import Passwords
@@ -43,14 +43,19 @@ async def sign_in(
     if stored is not None and passwords.outdated(stored):
         fresh = await passwords.hash(password)
         async with db.connect() as sql:
-            await sql.execute(users.SET_PASSWORD, {"id": user.id, "password": fresh})
+            anew = {"id": user.id, "password": fresh, "before": stored}
+            if (await sql.execute(users.HASHED_ANEW, anew)).rowcount:
+                user = replace(user, password=fresh)
     return await let_in(db, user, "password", browser)
 
 
 async def let_in(db: Database, user: User, via: str, browser: Browser) -> str:
-    """A session for somebody who has proved who they are (`via`: `password`, `single`, `link`)."""
+    """A session for somebody who has proved who they are (`via`: `password`, `single`, `link`). Raises `Wrong` where
+    that does not hold any more: the password was changed, or the user disabled, while they were signing in."""
     with acting(f"user:{user.name}"):
         async with db.transaction() as sql:
+            if not (await sql.execute(users.STANDS, {"id": user.id, "password": user.password})).rowcount:
+                raise Wrong
             await attempts.forget(sql, attempts.account(user.name))
             await attempts.forgive(sql, attempts.address(browser.address), attempts.ADDRESS)
             value = await open_session(sql, user.id, via, browser.address, browser.agent, instead_of=browser.session)

@@ -53,14 +53,24 @@ ANY = text("SELECT EXISTS (SELECT FROM users)")
 ADD = text("INSERT INTO users (name, role, password) VALUES (:name, :role, :password) RETURNING person")
 
 ADMINISTRATORS = text(
-    "SELECT person FROM users WHERE role = 'administrator' AND disabled_at IS NULL ORDER BY person FOR UPDATE"
+    "SELECT person FROM users WHERE role = 'administrator' AND disabled_at IS NULL"
+    " AND num_nonnulls(password, issuer) > 0 ORDER BY person FOR UPDATE"
 )
-"""Locked, so that two administrators do not disable each other at once."""
+"""Who can sign in as one; somebody who was only invited cannot. Locked, so that two do not disable each other at once.
+"""
 
 SET_ROLE = text("UPDATE users SET role = :role WHERE person = :id")
 DISABLE = text("UPDATE users SET disabled_at = statement_timestamp() WHERE person = :id AND disabled_at IS NULL")
 ENABLE = text("UPDATE users SET disabled_at = NULL WHERE person = :id AND disabled_at IS NOT NULL")
 SET_PASSWORD = text("UPDATE users SET password = :password WHERE person = :id")
+HASHED_ANEW = text("UPDATE users SET password = :password WHERE person = :id AND password = :before")
+"""The same password in today's form, unless another one was set in the meantime."""
+
+STANDS = text(
+    "UPDATE users SET seen_at = statement_timestamp()"
+    " WHERE person = :id AND disabled_at IS NULL AND password IS NOT DISTINCT FROM :password"
+)
+"""Whether what somebody has proved still holds; a new password, and disabling, wait until we are done, or we for it."""
 SET_SHOWN = text("UPDATE users SET locale = :locale, zone = :zone, theme = :theme WHERE person = :id")
 END_SESSIONS = text("DELETE FROM user_sessions WHERE person = :id AND digest <> :but")
 REVOKE_TOKENS = text(
@@ -177,6 +187,8 @@ async def set_shown(db: Database, id: int, *, locale: str, zone: str, theme: str
 
 
 async def _not_the_last(sql: AsyncConnection, user: User) -> None:
-    others = set((await sql.execute(ADMINISTRATORS)).scalars())
-    if others == {user.id}:
-        raise AccessRefused(f"{user.name} is the only administrator: make somebody else one first.")
+    others = set((await sql.execute(ADMINISTRATORS)).scalars()) - {user.id}
+    if not others and (await within(sql, user.id)).role is Role.administrator:
+        raise AccessRefused(
+            f"{user.name} is the only administrator who can sign in: make somebody else one first, who has a password."
+        )

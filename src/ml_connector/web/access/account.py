@@ -50,8 +50,9 @@ async def account_page(request: Request, who: Person, status: int = 200, *, part
     return page(request, "account.html", status, part=part, said=said, done=done, **facts)
 
 
-async def confirmed(request: Request, who: Person, password: str) -> User:
-    """The user, whose password this is: a browser that was left open must not be enough. Raises `AccessRefused`."""
+async def confirmed(request: Request, who: Person, password: str, code: str | None = None) -> User:
+    """The user, whose password this is: a browser that was left open must not be enough. With `code` the second factor
+    is asked for too, where there is one. What is wrong counts as at the sign-in. Raises `AccessRefused`."""
     access = access_of(request)
     user = await users.by_id(access.database, who.id)
     assert user is not None
@@ -68,6 +69,9 @@ async def confirmed(request: Request, who: Person, password: str) -> User:
         raise AccessRefused("Many people sign in just now. Try again in a few seconds.") from None
     if not right:
         raise AccessRefused("This is not your present password.")
+    asks = code is not None and user.second_factor
+    if asks and not await second_factor.accept(access.database, access.vault, user, code or ""):
+        raise AccessRefused("This is not the code that the device shows, or it was used already.")
     async with access.database.connect() as sql:
         await attempts.forget(sql, bucket)
     return user

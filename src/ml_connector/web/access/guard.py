@@ -8,6 +8,7 @@ import asyncio
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ml_connector.web.access.settings import Settings
@@ -15,6 +16,8 @@ from ml_connector.web.access.settings import Settings
 LARGEST = 2 * 1024 * 1024
 BODY_WITHIN_S = 30.0
 HOOKS = "/hooks/"
+LONGEST_PATH = 2_000
+"""Characters; a record's key has at most 200. What is longer need not be taken apart to be no page of ours."""
 
 POLICY = "; ".join(
     (
@@ -54,6 +57,9 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(HOOKS):
             await self._app(scope, receive, send)
+            return
+        if len(scope["path"]) > LONGEST_PATH:
+            await Response(status_code=414, headers=HEADERS)(scope, receive, send)
             return
         secure = self._settings.secure(HTTPConnection(scope))
 

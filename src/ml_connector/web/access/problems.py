@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import quote, urlsplit
 
+from sqlalchemy.exc import DataError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -48,7 +49,10 @@ def sign_in_address(wanted: str) -> str:
 
 
 async def away(request: Request, error: Exception) -> Response:
-    """Our database does not answer, so nobody knows who asks. What is no outage is a defect, and goes on as one."""
+    """Our database does not answer, so nobody knows who asks. What is neither an outage nor a value that the database
+    cannot hold is a defect, and goes on as one."""
+    if isinstance(error, DataError):
+        return _no_such_value(request)
     if not is_outage(error):
         raise error
     since = access_of(request).outage.goes_on()
@@ -63,17 +67,32 @@ async def away(request: Request, error: Exception) -> Response:
     return answer
 
 
+def _no_such_value(request: Request) -> Response:
+    """NUL in a text, a number beyond all numbers: nothing of ours is called so, and who sends it is no browser."""
+    words = "What was sent holds a character or a number that nothing here can have."
+    if is_program(request):
+        return problem(400, words)
+    return page(request, "elsewhere.html", 400, why=words)
+
+
 async def not_signed_in(request: Request, error: Exception) -> Response:
     """A program gets 401; a browser the sign-in page, which leads back to where it wanted to go."""
     if request.headers.get("hx-request"):
-        parts = urlsplit(request.headers.get("hx-current-url", ""))
-        where = sign_in_address(f"{parts.path}?{parts.query}" if parts.query else parts.path)
+        where = sign_in_address(_path_of(request.headers.get("hx-current-url", "")))
         return Response(status_code=401, headers={"HX-Redirect": where, "WWW-Authenticate": "Bearer"})
     if is_program(request):
         words = "Sign in, or send a token as `Authorization: Bearer mlc_...` that is valid now."
         return problem(401, words, headers={"WWW-Authenticate": "Bearer"})
     wanted = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
     return RedirectResponse(sign_in_address(wanted if request.method in ("GET", "HEAD") else "/"), 303)
+
+
+def _path_of(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "/"
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 async def forbidden(request: Request, error: Exception) -> Response:

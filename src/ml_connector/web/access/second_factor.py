@@ -7,11 +7,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from ml_connector.engine.access import second_factor, users
-from ml_connector.engine.access.users import User
 from ml_connector.engine.access.values import AccessRefused
 from ml_connector.web.access.account import Field, SignedIn, account_page, confirmed
 from ml_connector.web.access.pages import page
-from ml_connector.web.access.parts import Access, access_of
+from ml_connector.web.access.parts import access_of
 
 router = APIRouter(prefix="/account/second-factor", max_body_size=64 * 1024, include_in_schema=False)
 
@@ -34,10 +33,10 @@ async def begin(request: Request, who: SignedIn, password: Field = "") -> Respon
     return _scan(request, address)
 
 
-def _scan(request: Request, address: str, status: int = 200, said: str = "") -> Response:
+def _scan(request: Request, address: str) -> Response:
     secret = second_factor.secret_of(address)
     spaced = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
-    return page(request, "scan.html", status, picture=picture(address), secret=spaced, said=said)
+    return page(request, "scan.html", picture=picture(address), secret=spaced, said="")
 
 
 @router.post("/confirm")
@@ -50,21 +49,17 @@ async def confirm(request: Request, who: SignedIn, code: Field = "") -> Response
     except second_factor.NotBegun as error:
         return await account_page(request, who, 422, part="factor", said=str(error))
     except AccessRefused as error:
-        return _scan(request, await second_factor.enrol(access.database, access.vault, user), 422, str(error))
+        return page(
+            request, "scan.html", 422, picture="", secret="", said=str(error)
+        )  # it was shown to who knew the password
     return page(request, "recovery.html", codes=codes)
-
-
-async def _accepted(access: Access, user: User, code: str) -> None:
-    if user.second_factor and not await second_factor.accept(access.database, access.vault, user, code):
-        raise AccessRefused("This is not the code that the device shows, or it was used already.")
 
 
 @router.post("/off")
 async def off(request: Request, who: SignedIn, password: Field = "", code: Field = "") -> Response:
     access = access_of(request)
     try:
-        user = await confirmed(request, who, password)
-        await _accepted(access, user, code)
+        user = await confirmed(request, who, password, code)
     except AccessRefused as error:
         return await account_page(request, who, 422, part="factor", said=str(error))
     await second_factor.switch_off(access.database, access.vault, user)

@@ -45,13 +45,17 @@ class Settings:
         )
 
     def address(self, connection: HTTPConnection) -> str:
-        """Of whoever asks: the last hop that is no proxy of ours. Nobody else's word about it counts."""
+        """Of whoever asks: the last hop that is no proxy of ours. Nobody else's word about it counts.
+
+        A proxy may write a line of its own below one that the sender made up: all of them are one list.
+        """
         peer = connection.client.host if connection.client else ""
         if not self._is_proxy(peer):
             return peer
-        for hop in reversed(connection.headers.get("x-forwarded-for", "").split(",")):
-            if hop.strip() and not self._is_proxy(hop.strip()):
-                return hop.strip()
+        for each in reversed(",".join(connection.headers.getlist("x-forwarded-for")).split(",")):
+            hop = _without_port(each.strip())
+            if hop and not self._is_proxy(hop):
+                return hop
         return peer
 
     def secure(self, connection: HTTPConnection) -> bool:
@@ -60,7 +64,7 @@ class Settings:
             return self.public_url.startswith("https:")
         peer = connection.client.host if connection.client else ""
         if self._is_proxy(peer) and (told := connection.headers.get("x-forwarded-proto")):
-            return told.strip().lower() == "https"
+            return told.partition(",")[0].strip().lower() == "https"  # the first hop is the browser's
         return connection.url.scheme in ("https", "wss")
 
     def origins(self, connection: HTTPConnection) -> frozenset[str]:
@@ -80,6 +84,13 @@ class Settings:
         except ValueError:
             return False
         return any(ip in network for network in self.proxies)
+
+
+def _without_port(hop: str) -> str:
+    """Some proxies write the port too: `203.0.113.7:5678`, `[2001:db8::7]:5678`."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
 def _public_url(given: str) -> str:

@@ -161,4 +161,8 @@ async def do_welcome(
         return page(request, "welcome.html", 503, link=found, name=name, said=words)
     if user.second_factor:  # a link stands for the password alone
         return RedirectResponse("/sign-in?changed=1", 303)
-    return let_in(request, await sign_in.let_in(access.database, user, "link", browser_of(request)), "/")
+    try:
+        session = await sign_in.let_in(access.database, user, "link", browser_of(request))
+    except Wrong:  # changed again, or disabled, in that moment
+        return RedirectResponse("/sign-in", 303)
+    return let_in(request, session, "/")

@@ -16,7 +16,7 @@ from ml_connector.domain.access import Role
 from ml_connector.engine.access import sign_in
 from ml_connector.engine.access.single import single_user
 from ml_connector.engine.access.users import User
-from ml_connector.engine.access.values import AccessRefused, TooMany, fresh
+from ml_connector.engine.access.values import AccessRefused, TooMany, Wrong, fresh
 from ml_connector.web.access.pages import page
 from ml_connector.web.access.parts import access_of
 from ml_connector.web.access.problems import safe_next
@@ -70,7 +70,10 @@ async def _back_from(request: Request, state: str, code: str, iss: str, error: s
     except (NotProven, AccessRefused) as refused:
         await sign_in.note_refused(access.database, browser.address, str(refused))
         return _refused(request, refused)
-    return let_in(request, await sign_in.let_in(access.database, user, "single", browser), to)
+    try:
+        return let_in(request, await sign_in.let_in(access.database, user, "single", browser), to)
+    except Wrong:
+        return _refused(request, AccessRefused(f"{user.name} was disabled here in this moment."))
 
 
 async def _proved(request: Request, state: str, code: str, iss: str, error: str) -> tuple[User, str]:

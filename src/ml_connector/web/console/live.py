@@ -2,10 +2,11 @@
 
 The page's part is rendered again when the queue says that something moved, or every few seconds; it is sent only if it
 came out differently, at most once a second, and only while who asked may still look. A heartbeat tells how old what is
-shown may be. Beyond `STREAMS` in one process a page is told to ask again by itself.
+shown may be. Beyond `STREAMS` in one process, or `STREAMS_EACH` of one person, a page is told to ask again by itself.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import structlog
@@ -13,12 +14,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from ml_connector.domain.access import Right
+from ml_connector.domain.access import Person, Right
 from ml_connector.engine.database import Database
 from ml_connector.engine.records import CHANNEL
 from ml_connector.web.access import still
 
 STREAMS = 200
+STREAMS_EACH = 20
+"""Of one person or token: nobody takes the streams of everybody else."""
 LOOK_EVERY_S = 5.0
 AT_MOST_EVERY_S = 1.0
 BEAT_EVERY_S = 15.0
@@ -32,14 +35,14 @@ class Streams:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._open = 0
+        self._open: Counter[str] = Counter()
         self._moved = asyncio.Event()
         self._listener: asyncio.Task[None] | None = None
         self._ends = asyncio.Event()
 
     def open(self, request: Request, render: Callable[[], Awaitable[str]]) -> Response:
         """A stream of what `render` makes. 503 when there are too many: the page looks again by itself."""
-        if self._open >= STREAMS:
+        if self._open.total() >= STREAMS or self._open[_who(request)] >= STREAMS_EACH:
             return Response(status_code=503, headers={"Retry-After": "10"})
         if self._listener is None or self._listener.done():
             self._listener = asyncio.create_task(self._listen(), name="console streams")
@@ -58,7 +61,7 @@ class Streams:
             await asyncio.gather(self._listener, return_exceptions=True)
 
     async def _events(self, request: Request, render: Callable[[], Awaitable[str]]) -> AsyncGenerator[bytes]:
-        self._open += 1
+        self._open[who := _who(request)] += 1
         shown, beat_at = "", 0.0
         loop = asyncio.get_running_loop()
         try:
@@ -78,7 +81,8 @@ class Streams:
                 await asyncio.sleep(AT_MOST_EVERY_S)
                 await self._wait()
         finally:
-            self._open -= 1
+            self._open[who] -= 1
+            self._open += Counter()  # forgets who has none
 
     async def _wait(self) -> None:
         try:
@@ -96,6 +100,11 @@ class Streams:
                         self._moved.clear()
             except (SQLAlchemyError, OSError):
                 await asyncio.sleep(LOOK_EVERY_S)  # the streams look by themselves meanwhile
+
+
+def _who(request: Request) -> str:
+    asked: Person | None = getattr(request.state, "person", None)
+    return asked.who if asked is not None else ""
 
 
 def _event(text: str) -> bytes:

@@ -120,5 +120,5 @@ def parts_of(group: str, frame: Frame) -> tuple[int, str, str]:
     """Integration, kind and key of a group's name; integration 0 for what is none of the page's."""
     integration, _, rest = group.partition(":")
     kind, _, key = rest.partition(":")
-    number = int(integration) if integration.isdecimal() else 0
+    number = int(integration) if integration.isdecimal() and len(integration) < 10 else 0
     return (number if number in erps_of(frame) else 0), kind, key

@@ -134,6 +134,8 @@ async def release(request: Request, group: Group, person: Person = DECIDES) -> R
     """The records of the group run again now, and are held again if the reason still stands."""
     pages = pages_of(request)
     integration, kind, key = parts_of(group, await pages.frame(request))
+    if not integration:
+        return await page(request, "", 422, NOT_THERE)
     with correlated(id=new_id()) as action:
         released = await actions.release(pages.database, integration, kind, [key] if key else None)
     count = sum(map(len, released.values()))

@@ -155,4 +155,4 @@ def minor(row: record_list.Row) -> int:
 def _named(chosen: str) -> tuple[int, str, str]:
     integration, _, rest = chosen.partition(":")
     flow, _, key = rest.partition(":")
-    return int(integration) if integration.isdecimal() else 0, flow, key
+    return int(integration) if integration.isdecimal() and len(integration) < 10 else 0, flow, key
