@@ -27,6 +27,9 @@ from ml_connector.engine.records import Lane
 from ml_connector.flows.runtime import Runtime
 from ml_connector.reconcile.measures import as_stored, sums_by_account
 
+LOOK_S: Final = 15.0
+"""How long a page waits for the ERP to show what it has."""
+
 
 class Verdict(StrEnum):
     """What the person found in the ERP."""

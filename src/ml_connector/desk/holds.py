@@ -12,7 +12,7 @@ from ml_connector.config.entry import SETTERS
 from ml_connector.connectors.base import Connector, LedgerAccount, LedgerDimension, ReadsChart
 from ml_connector.connectors.errors import ConnectorError
 from ml_connector.desk import decide, wording
-from ml_connector.desk.decide import Look, Undecided, Verdict
+from ml_connector.desk.decide import LOOK_S, Look, Undecided, Verdict
 from ml_connector.desk.record import Paper, paper_of
 from ml_connector.desk.records import Listed, listed
 from ml_connector.domain.documents import Kind
@@ -24,9 +24,6 @@ from ml_connector.engine.views import counts, record_list
 from ml_connector.engine.views.counts import Hold
 from ml_connector.engine.views.record_list import Filter
 from ml_connector.flows.runtime import Runtime
-
-LOOK_S = 15.0
-"""How long a page waits for the ERP to show a document."""
 
 CHART_S = 900.0
 """How long a chart of accounts that was read is shown before it is read again."""

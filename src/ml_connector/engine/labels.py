@@ -15,6 +15,8 @@ from decimal import Decimal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ml_connector.engine.database import dump_json
+
 TERM_LIMIT = 64
 TERMS_LIMIT = 200
 """Terms of one record at most: an order of two thousand lines is found by its first SKUs and by its number."""
@@ -26,7 +28,8 @@ _PARTS = re.compile(r"[^0-9a-z]+")
 @dataclass(frozen=True, slots=True)
 class Label:
     """One record. `title`: what a person calls it, such as the order number. `total`: in major units of `currency`.
-    `words`: names, mail addresses, SKUs that it can be found by. `stamp`: of the snapshot it was read from."""
+    `words`: names, mail addresses, SKUs that it can be found by. `stamp`: of the snapshot it was read from. `sums`:
+    what it comes to in the source, as rows of kind, name and amount."""
 
     key: str
     title: str
@@ -37,24 +40,27 @@ class Label:
     placed_at: datetime | None = None
     stamp: datetime | None = None
     words: tuple[str, ...] = ()
+    sums: Sequence[tuple[str, str, str]] = ()
 
 
 # A run that read an older snapshot does not overwrite what a later one said; what is equal is not written again.
 _NOTE = text("""
-INSERT INTO labels AS l (integration, flow, key, title, party, ship_to, total, currency, placed_at, stamp, terms)
+INSERT INTO labels AS l (integration, flow, key, title, party, ship_to, total, currency, placed_at, stamp, terms,
+                         sums)
 SELECT :integration, :flow, r.key, r.title, r.party, r.ship_to, r.total, r.currency, r.placed_at, r.stamp,
-       array_to_tsvector(string_to_array(r.terms, chr(31)))
+       array_to_tsvector(string_to_array(r.terms, chr(31))), CAST(r.sums AS jsonb)
   FROM unnest(CAST(:keys AS text[]), CAST(:titles AS text[]), CAST(:parties AS text[]), CAST(:ship_tos AS text[]),
               CAST(:totals AS numeric[]), CAST(:currencies AS text[]), CAST(:placed AS timestamptz[]),
-              CAST(:stamps AS timestamptz[]), CAST(:terms AS text[]))
-       AS r(key, title, party, ship_to, total, currency, placed_at, stamp, terms) ORDER BY r.key
+              CAST(:stamps AS timestamptz[]), CAST(:terms AS text[]), CAST(:sums AS text[]))
+       AS r(key, title, party, ship_to, total, currency, placed_at, stamp, terms, sums) ORDER BY r.key
 ON CONFLICT (integration, flow, key) DO UPDATE
    SET title = excluded.title, party = excluded.party, ship_to = excluded.ship_to, total = excluded.total,
-       currency = excluded.currency, placed_at = excluded.placed_at, stamp = excluded.stamp, terms = excluded.terms
+       currency = excluded.currency, placed_at = excluded.placed_at, stamp = excluded.stamp, terms = excluded.terms,
+       sums = excluded.sums
  WHERE (l.stamp IS NULL OR excluded.stamp IS NULL OR l.stamp <= excluded.stamp)
-   AND (l.title, l.party, l.ship_to, l.total, l.currency, l.placed_at, l.terms) IS DISTINCT FROM
+   AND (l.title, l.party, l.ship_to, l.total, l.currency, l.placed_at, l.terms, l.sums) IS DISTINCT FROM
        (excluded.title, excluded.party, excluded.ship_to, excluded.total, excluded.currency, excluded.placed_at,
-        excluded.terms)
+        excluded.terms, excluded.sums)
 """)
 
 
@@ -77,6 +83,7 @@ async def note(connection: AsyncConnection, integration: int, flow: str, labels:
             "placed": [row.placed_at for row in rows],
             "stamps": [row.stamp for row in rows],
             "terms": ["\x1f".join(terms_of((row.title, row.key, row.party, row.ship_to, *row.words))) for row in rows],
+            "sums": [_plain_sums(row.sums) for row in rows],
         },
     )
 
@@ -106,6 +113,10 @@ def query_of(asked: str) -> str:
     """What was typed as a `tsquery`: every word must begin a term. Empty where nothing was asked that can be found."""
     words = [word[:TERM_LIMIT] for word in _WORD.findall(folded(asked))][:8]
     return " & ".join("'" + word.replace("\\", "\\\\").replace("'", "''") + "':*" for word in words)
+
+
+def _plain_sums(sums: Sequence[tuple[str, str, str]]) -> str | None:
+    return dump_json([[_plain(part) for part in row] for row in sums]) if sums else None
 
 
 def _plain(written: str) -> str:

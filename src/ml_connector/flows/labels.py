@@ -8,6 +8,7 @@ from ml_connector.engine import labels, watermarks
 from ml_connector.engine.labels import Label
 from ml_connector.engine.views import notes
 from ml_connector.flows.context import Context
+from ml_connector.flows.order_sums import sums_of
 
 _SKUS = 100
 
@@ -58,6 +59,7 @@ def order_label(key: str, snapshot: OrderSnapshot) -> Label:
         placed_at=order.created,
         stamp=order.modified,
         words=(*sorted(emails), order.billing.company, *skus),
+        sums=sums_of(snapshot),
     )
 
 

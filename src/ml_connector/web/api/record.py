@@ -1,13 +1,15 @@
 """`GET /records/{integration}/{flow}/{key}`: what happened, why, and what next?"""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 
-from ml_connector.desk import record, wording
+from ml_connector.desk import amounts, record, wording
+from ml_connector.desk.amounts import Amounts
 from ml_connector.desk.record import Paper, Step, Story
 from ml_connector.domain.access import Right
 from ml_connector.engine.actor import actor
@@ -77,6 +79,24 @@ class StepShown(BaseModel):
     call: CallShown | None
 
 
+class AmountLine(BaseModel):
+    """A line of the money of an order, in three books."""
+
+    label: str = Field(examples=["Goods"])
+    store: str | None = Field(examples=["61.50"], description="As the store says it; null: it tells none.")
+    plan: str | None = Field(examples=["61.50"], description="As it was planned.")
+    erp: str | None = Field(examples=["61.50"], description="As it was read back; null: `words` say why.")
+    words: str = Field(examples=["not posted"])
+    difference: str | None = Field(examples=["0.00"], description="The ERP's less the store's.")
+
+
+class AmountsShown(BaseModel):
+    """The money of an order, line by line: amounts without tax but for the total, payments and refunds."""
+
+    currency: str = Field(examples=["EUR"])
+    lines: list[AmountLine]
+
+
 class RecordStory(BaseModel):
     """Everything about one record. `why`: none where nothing hinders it. Steps are newest first; with `more`, the audit
     has the rest."""
@@ -84,6 +104,7 @@ class RecordStory(BaseModel):
     record: RecordShown
     why: WhyShown | None
     documents: list[PaperShown]
+    amounts: AmountsShown | None = Field(description="Of orders.")
     steps: list[StepShown]
     more: bool
     excluded_by: str = Field(description="Who left it out; empty: nobody.")
@@ -110,19 +131,35 @@ async def show(
     if reveal:
         async with api.database.transaction() as sql:
             await append(sql, [entry("personal", integration=one, flow=flow, key=key, data={"by": actor.get()})])
-    return _story(story, integration)
+    money = await amounts.read(api.database, one, key) if flow == "orders" else None
+    return _story(story, integration, money)
 
 
-def _story(story: Story, integration: str) -> RecordStory:
+def _story(story: Story, integration: str, money: Amounts | None) -> RecordStory:
     why = story.why
     return RecordStory(
         record=shown(story.listed, integration),
         why=WhyShown(title=why.title, wanted=why.wanted, answered=why.answered, todo=why.todo) if why else None,
         documents=[_paper(each) for each in story.papers],
+        amounts=_amounts(money) if money else None,
         steps=[_step(each) for each in story.steps],
         more=story.more,
         excluded_by=story.excluded_by,
     )
+
+
+def _amounts(money: Amounts) -> AmountsShown:
+    def told(amount: Decimal | None) -> str | None:
+        return None if amount is None else f"{amount:f}"
+
+    lines = [
+        AmountLine(
+            label=row.label, store=told(row.store), plan=told(row.plan), erp=told(row.erp), words=row.words,
+            difference=told(row.difference),
+        )
+        for row in money.rows
+    ]  # fmt: skip
+    return AmountsShown(currency=money.currency, lines=lines)
 
 
 def _paper(paper: Paper) -> PaperShown:

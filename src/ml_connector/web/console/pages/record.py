@@ -6,7 +6,8 @@ from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from ml_connector.desk import actions, audit, record, wording
+from ml_connector.connectors.errors import ConnectorError
+from ml_connector.desk import actions, amounts, audit, record, wording
 from ml_connector.domain.access import Person, Right
 from ml_connector.web.access import requires
 from ml_connector.web.console.frame import pages_of
@@ -18,7 +19,8 @@ DECIDES = Depends(requires(Right.decide))
 
 @router.get("/records/{integration:int}/{flow}/{key:path}")
 async def show(request: Request, integration: int, flow: str, key: str, person: Person = LOOKS) -> Response:
-    """The page. `?reveal=1` shows personal data to who may see them, and keeps that in the audit."""
+    """The page. `?reveal=1` shows personal data to who may see them, and keeps that in the audit; `?look=1` reads the
+    amounts from the ERP."""
     pages = pages_of(request)
     frame = await pages.frame(request)
     choice = next((each for each in frame.choices if each.id == integration), None)
@@ -30,10 +32,27 @@ async def show(request: Request, integration: int, flow: str, key: str, person: 
         return await pages.render(request, "no_record.html", 404, here="records", called=wording.called(flow, key))
     if reveal:
         await audit.note_look(pages.database, integration, {"where": "record", "record": f"{flow}:{key}"})
+    money, unread = await _money(request, integration, flow, key)
     return await pages.render(
         request, "record.html", here="records", story=story, row=story.listed.row, choice=choice, reveal=reveal,
-        done=request.query_params.get("done", ""),
+        done=request.query_params.get("done", ""), money=money, unread=unread,
     )  # fmt: skip
+
+
+async def _money(request: Request, integration: int, flow: str, key: str) -> tuple[amounts.Amounts | None, str]:
+    """The amounts, with `?look=1` as the ERP shows them now, and why it could not be asked."""
+    pages = pages_of(request)
+    if flow != "orders":
+        return None, ""
+    unread = ""
+    if "look" in request.query_params:
+        try:
+            return await amounts.read_now(pages.runtime, integration, key), ""
+        except TimeoutError:
+            unread = f"no answer within {amounts.LOOK_S:.0f} s"
+        except (ConnectorError, LookupError, ValueError) as error:
+            unread = str(error)
+    return await amounts.read(pages.database, integration, key), unread
 
 
 @router.post("/records/{integration:int}/{flow}/{key:path}")
