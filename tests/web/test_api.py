@@ -258,6 +258,19 @@ async def test_an_entry_of_the_mapping_releases_what_waited_for_it(served: Serve
     assert saved.saved_by == "token:clerk-ci"
 
 
+async def test_what_is_held_of_some_records_is_released(served: Served) -> None:
+    await orders(served, "held", "1", "2")
+    await orders(served, "synced", "3", booked=True)
+    cleo = await program(served, Role.clerk)
+    told = (await cleo.act("/records/release", keys=["1", "3"])).body
+    assert (told["done"], told["refused"]) == (["1"], {"3": "3 is not held"})
+    rows = await served.rows("SELECT key, status FROM records WHERE flow = 'orders' ORDER BY key")
+    assert [(row.key, row.status) for row in rows] == [("1", "waiting"), ("2", "held"), ("3", "synced")]
+    assert (await cleo.act("/records/release", keys=["3"])).problem["status"] == 409
+    (row,) = (await page(served.database, Question(kinds=("released",)))).rows
+    assert (row.key, row.who) == ("1", "token:clerk-ci")
+
+
 async def test_alerts_are_told_muted_and_tested(served: Served) -> None:
     await served.rows(
         "INSERT INTO alert_states (integration, rule, subject, state, since, fired_at, title, body) VALUES"
@@ -309,6 +322,7 @@ async def test_users_and_tokens_are_for_administrators(served: Served) -> None:
 
 ACTIONS = {
     "/records/replay": {"keys": ["1"]},
+    "/records/release": {"keys": ["1"]},
     "/records/exclude": {"keys": ["1"], "why": WHY},
     "/records/include": {"keys": ["1"]},
     "/holds/release": {"kind": "unmapped"},

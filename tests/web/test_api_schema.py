@@ -43,7 +43,8 @@ EXAMPLES = 8
 DAY = date(2026, 11, 18)
 LOST = Difference(Cause.DELETED, 3, "S1-O3", Decimal(9), Decimal(0), "EUR", "S1-O3 is gone", day=DAY, kind="orders")
 LINE = name_of_finding(LOST)
-NAMES = {
+NAMES: dict[str, dict[str, Any]] = {
+    "POST /api/v1/records/release": {"flow": "orders", "keys": ["1", "2"]},
     "POST /api/v1/alerts/mute": {"rule": "late"},
     "POST /api/v1/alerts/test": {"channel": "chat"},
     "POST /api/v1/users": {"name": "somebody.new"},

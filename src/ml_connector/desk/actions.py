@@ -15,6 +15,7 @@ from ml_connector.engine.audit import append, entry
 from ml_connector.engine.database import Database
 from ml_connector.engine.postings import live_generations
 from ml_connector.engine.records import Lane
+from ml_connector.engine.views import record_list
 
 WORDS_OF_A_REASON = 3
 ORDERS = "orders"
@@ -78,6 +79,22 @@ async def include(database: Database, integration: int, keys: Sequence[str], *, 
             done += await _again(connection, integration, ORDERS, had, "replayed", {"include": why or "taken back"})
     await _wake(database, [Lane(integration, ORDERS)])
     return Marked(tuple(done), tuple(sorted(set(keys) - set(done))))
+
+
+async def release_records(
+    database: Database, integration: int, flow: str, keys: Sequence[str], *, why: str = ""
+) -> Marked:
+    """Ends the holds of these records, whatever they wait for: they run again now, and are held again if the reason
+    still stands. One that is not held is left alone."""
+    done: list[str] = []
+    for part in _parts(keys):
+        async with database.transaction() as connection:
+            await records.raise_epoch(connection, integration)
+            held = await record_list.held(connection, integration, flow, part)
+            done += await _again(connection, integration, flow, held, "released", {"why": why} if why else {})
+    await _wake(database, [Lane(integration, flow)])
+    alone = sorted(set(keys) - set(done))
+    return Marked(tuple(done), (), {key: f"{key} is not held" for key in alone})
 
 
 async def release(

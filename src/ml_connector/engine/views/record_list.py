@@ -175,6 +175,11 @@ SELECT p.integration, p.flow, p.record_key AS key, p.reference, p.kind, p.state,
  WHERE p.state <> 'void' ORDER BY p.planned_at, p.reference, p.generation
 """)
 
+_HELD = text("""
+SELECT key FROM records
+ WHERE integration = :integration AND flow = :flow AND key = ANY(CAST(:keys AS text[])) AND status = 'held'
+""")
+
 # The status is written out in each part: the partial index on what is not done is used for a constant alone.
 _COUNTED = """
 SELECT '{status}' AS status, (SELECT count(*) FROM (
@@ -225,6 +230,12 @@ async def one(connection: AsyncConnection, integration: int, flow: str, key: str
         return None
     documents = await _documents(connection, [found])
     return Row(**found, documents=tuple(documents.get((integration, flow, key), ())))
+
+
+async def held(connection: AsyncConnection, integration: int, flow: str, keys: Sequence[str]) -> list[str]:
+    """Those of `keys` that are held now."""
+    about = {"integration": integration, "flow": flow, "keys": list(keys)}
+    return list((await connection.execute(_HELD, about)).scalars())
 
 
 async def count(connection: AsyncConnection, filter: Filter) -> Counts:

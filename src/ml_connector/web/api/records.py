@@ -158,6 +158,15 @@ class Replay(BaseModel):
     )
 
 
+class ReleaseRecords(BaseModel):
+    """Held records that run again, whatever they wait for; `POST /holds/release` names a reason instead."""
+
+    integration: Name = Field(examples=["eu"])
+    flow: FlowName = "orders"
+    keys: Keys
+    why: Words = Field(default="", examples=["the account is open again"])
+
+
 class Exclude(BaseModel):
     """Orders that are left out until somebody takes that back."""
 
@@ -206,6 +215,16 @@ async def replay(request: Request, body: Replay, person: Decides) -> Marked:
     except actions.Refused as error:
         raise Refusal(409, str(error)) from error
     return _marked(marked, body.keys)
+
+
+@router.post("/release", operation_id="release_records")
+async def release(request: Request, body: ReleaseRecords, person: Decides) -> Marked:
+    """These records are held no more: they run again now, and are held again if the reason still stands. What is not
+    held is left alone; 409 where nothing was."""
+    api = api_of(request)
+    one = await api.one(body.integration)
+    released = await actions.release_records(api.database, one.id, body.flow, body.keys, why=body.why)
+    return _marked(released, body.keys)
 
 
 @router.post("/exclude", operation_id="exclude")

@@ -1,5 +1,6 @@
 """Records: where is order 1042?"""
 
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -7,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from ml_connector.desk import actions, records, wording
 from ml_connector.domain.access import Person, Right
@@ -15,9 +16,10 @@ from ml_connector.domain.money import minor_unit
 from ml_connector.engine.database import Database
 from ml_connector.engine.views import record_list
 from ml_connector.engine.views.record_list import ENOUGH, STATUSES, Filter
-from ml_connector.web.access import requires
+from ml_connector.web.access import requires, still
 from ml_connector.web.console.frame import Frame, pages_of
 from ml_connector.web.console.pages import plan
+from ml_connector.web.console.pages.audit import ASKED_AGAIN, NoLongerLetIn
 
 router = APIRouter()
 LOOKS = Depends(requires(Right.look))
@@ -44,8 +46,31 @@ async def show(request: Request, person: Person = LOOKS) -> Response:
         return RedirectResponse(exact[0].href, 303)
     return await pages.render(
         request, "records.html", here="records", found=found, filter=filter, query=Query(request), spans=SPANS,
+        exported=records.EXPORTED,
         statuses=STATUSES, enough=ENOUGH, minor=minor, done=request.query_params.get("done", ""),
     )  # fmt: skip
+
+
+@router.get("/records/export.csv")
+async def export(request: Request, person: Person = LOOKS) -> Response:
+    """The list as CSV, newest first: the same query, to the end of it or `records.EXPORTED` lines."""
+    pages = pages_of(request)
+    frame = await pages.frame(request)
+    erps, names = {each.id: each.erp for each in frame.choices}, {each.id: each.name for each in frame.choices}
+    lines = records.export(pages.database, filter_of(request, frame), erps, names)
+    name = f"records-{datetime.now(UTC):%Y-%m-%dT%H%MZ}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return StreamingResponse(_sent(request, lines), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _sent(request: Request, lines: AsyncGenerator[str]) -> AsyncGenerator[bytes]:
+    """Breaks off where its reader has lost the right meanwhile: an export of many thousand lines lasts."""
+    sent = 0
+    async for line in lines:
+        yield f"{line}\r\n".encode()
+        sent += 1
+        if sent % ASKED_AGAIN == 0 and not await still(request, Right.look):
+            raise NoLongerLetIn
 
 
 @router.post("/records/act")
@@ -93,12 +118,15 @@ async def _do(database: Database, do: str, wanted: list[tuple[int, str, str]], w
             else:
                 refused += [f"{wording.called(flow, key)} is no order" for key in keys]
                 continue
+        elif do == "release":
+            result = await actions.release_records(database, integration, flow, keys, why=why)
+            refused += result.refused.values()
         elif do == "include":
             result = await actions.include(database, integration, keys, why=why)
         else:
             result = await actions.replay(database, integration, flow, keys, why=why)
         marked += len(result.done)
-    words = {"exclude": "left out", "include": "counted again"}.get(do, "marked: they run again")
+    words = {"exclude": "left out", "include": "counted again", "release": "released"}.get(do, "marked: they run again")
     said = f"{marked:,} {'record' if marked == 1 else 'records'} {words}."
     if refused:
         said += f" {len(refused):,} left alone: {refused[0]}."
