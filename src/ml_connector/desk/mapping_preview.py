@@ -145,7 +145,7 @@ def _papers(before: Plan, after: Plan) -> Iterator[Shown]:
     new = {each.base_reference: each for each in after.documents} if isinstance(after, Documents) else {}
     for reference in {**new, **old}:
         paper = _paper(old.get(reference), new.get(reference))
-        made = shown(paper) if paper is not None else None
+        made = shown(paper, {}) if paper is not None else None
         if made is not None:
             yield made
 
