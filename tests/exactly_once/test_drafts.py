@@ -1,13 +1,10 @@
 """What an approval procedure in the ERP has caught is no document yet, whatever anybody says of it."""
 
 from dataclasses import replace
-from typing import Any, cast
 
 import pytest
 
-from ml_connector.cli.decide import _number_there  # pyright: ignore[reportPrivateUsage]
-from ml_connector.cli.exits import CliError
-from ml_connector.cli.working import Working
+from ml_connector.desk.decide import Verdict, look, refusal
 from ml_connector.engine import postings
 from ml_connector.engine.outcomes import Applied, Stopped, Waits
 from ml_connector.engine.postings import Name, Posting, State
@@ -36,18 +33,17 @@ def _becomes(books: Books, state: str) -> None:
     books.stored = [(replace(stored, state=state), fingerprint)]
 
 
-def _engine(desk: Desk) -> Working:
-    nothing = cast("Any", None)
-    return Working(nothing, nothing, Room(desk, Shop()))
-
-
 async def test_a_draft_is_not_right_as_it_is(desk: Desk, books: Books) -> None:
     """It would count as posted, and money would be put on it, while nothing is in the books."""
     posting = await _caught(desk, books)
-    with pytest.raises(CliError, match="as draft"):
-        await _number_there(_engine(desk), posting, force=False)
+    room = Room(desk, Shop())
+    refused = refusal(await look(room, posting), Verdict.RIGHT)
+    assert refused is not None
+    assert "as draft" in str(refused)
     _becomes(books, "posted")
-    assert await _number_there(_engine(desk), posting, force=False) == books.stored[0][0].number
+    found = await look(room, posting)
+    assert refusal(found, Verdict.RIGHT) is None
+    assert [each.number for each in found.live] == [books.stored[0][0].number]
 
 
 @pytest.mark.parametrize("state", ["posted", "gone"])

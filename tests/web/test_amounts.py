@@ -150,6 +150,12 @@ async def test_the_page_shows_what_the_erp_holds_when_it_is_asked(shop: Books) -
     assert '<th scope="row">Goods</th><td class="n">68.00</td><td class="n">68.00</td><td class="n">66.00</td>' in asked
     assert asked.count("−2.00") == 2, "goods, and the total"
     assert "was read just now" in asked
+    await shop.row(payment(), key="10250", state="checked", number="0/1710/2026", posted_at=LONG_AGO)
+    gone = (await ann.get("/records/1/orders/10250?look=1")).text
+    assert (
+        '<th scope="row">Payment 90100211</th><td class="n">–</td><td class="n">72.55</td><td class="n">0.00</td>'
+        in gone
+    )
     shop.erp.fault("status", path="OPLACCTG", method="GET", status=503)
     away = await ann.get("/records/1/orders/10250?look=1")
     assert away.status == 200

@@ -184,14 +184,17 @@ def _add(side: _Side, posting: Posting, document: Document, look: Look | None, t
     for key, _, amount in parts:
         side.plan[key] = side.plan.get(key, ZERO) + amount
     if look is not None:
-        known, there = True, len(look.live) == 1
+        known, there = len(look.live) < 2, len(look.live) == 1
+        gone = not look.live and posting.state in LIVE
     else:
-        there = posting.state in LIVE
+        there, gone = posting.state in LIVE, False
         side.as_sent |= posting.state is State.POSTED and not posting.adopted
         known = (there and not posting.adopted) or posting.state in (State.PLANNED, State.REJECTED)
     for key, _, amount in parts:
         if not known:
             side.unknown.add(key)
+        elif gone:  # we posted it, and the ERP shows nothing of it now
+            side.erp[key] = side.erp.get(key, ZERO)
         elif not there:
             side.missing.add(key)
         else:

@@ -172,6 +172,8 @@ async def decide(
         await records.release(connection, integration, "posting_held", [posting.name.reference])
         await records.replay(connection, integration, posting.flow, [posting.record_key])
         facts = {"verdict": str(verdict), "was": str(posting.state), "why": why, "by": actor.get()}
+        if verdict is Verdict.RIGHT and number is None:
+            facts["forced"] = "although the ERP did not show exactly one live document"
         audited = entry("released", integration, None, posting.flow, posting.record_key, [written], facts)
         await append(connection, [audited])
         await crash.point("release.commit.b", written)
