@@ -29,6 +29,7 @@ async def pages(parts: Served, browser: Browser) -> AsyncIterator[dict[Role, Pag
         context = await browser.new_context(viewport={"width": 1440, "height": 1000}, reduced_motion="reduce")
         value = await session(parts, await user(parts, role, f"{role}-dana"))
         await context.add_cookies([{"name": COOKIE, "value": value, "url": parts.url}])
+        context.set_default_timeout(60_000)
         contexts.append(context)
         opened[role] = await context.new_page()
         opened[role].on("console", lambda message: said.append(message.text))
