@@ -49,6 +49,11 @@ class Chart:
     age_s: float = 0.0
     why: str = ""
 
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Account -> what the ERP calls it."""
+        return {number: each.name for number, each in self.accounts.items() if each.name}
+
     def of(self, number: str) -> Known | None:
         """None: nothing is known. SAP pads numbers with zeros, and takes them with and without."""
         if not self.accounts or not number:
@@ -135,7 +140,7 @@ async def read(runtime: Runtime, charts: Charts, known: Opened, erp: str, *, tab
     by_tab = {each.name: sum(1 for lack in missing if lack.table in {t.name for t in each.tables}) for each in all_tabs}
     wanted = next((each for each in all_tabs if tab in {each.name, *(t.name for t in each.tables)}), None)
     chosen = wanted or next((each for each in all_tabs if by_tab[each.name]), all_tabs[0])
-    chart = await _chart(runtime, charts, integration.erp)
+    chart = await read_chart(runtime, charts, integration.erp)
     tables = [
         await _shown(
             runtime.database, known, table, chart, posted, asked, [m for m in missing if m.table == table.name]
@@ -231,8 +236,8 @@ def _is_drafted(known: Opened, key: str) -> bool:
     return is_mapped(mapping_from(known.drafted_mapping), key)
 
 
-async def _chart(runtime: Runtime, charts: Charts, erp: int) -> Chart:
-    """What is not there in time is read on, for the next page."""
+async def read_chart(runtime: Runtime, charts: Charts, erp: int) -> Chart:
+    """The accounts of the connection `erp`. What is not there in time is read on, for the next page."""
     try:
         connection = await runtime.registry.connection(erp)
         connector = await runtime.connector(connection)

@@ -63,8 +63,9 @@ class Consequences:
         return sum(1 for each in self.waiting_differing if each.would_go)
 
 
-async def consequences(runtime: Runtime, known: Opened, erp: str) -> Consequences:
-    """Reads the orders from the store with the lowest priority, and plans them."""
+async def consequences(runtime: Runtime, known: Opened, erp: str, names: Mapping[str, str]) -> Consequences:
+    """Reads the orders from the store with the lowest priority, and plans them. `erp`: what it is called; `names`: of
+    its accounts."""
     integration = known.integration
     stored = await runtime.context(integration.id, None)
     drafted = replace(
@@ -79,10 +80,9 @@ async def consequences(runtime: Runtime, known: Opened, erp: str) -> Consequence
         with in_background():
             snapshots = await _read(stored, [*booked, *(key for key in waiting if key not in set(booked))])
             first, second = _only(snapshots, booked), _only(snapshots, waiting)
-            past = await _twice(_afresh(stored, first), _afresh(drafted, first), erp)
-            now = await _twice(
-                await OrderPlans.read(stored, second), await OrderPlans.read(drafted, second), erp
-            )  # fmt: skip
+            past = await _twice(_afresh(stored, first), _afresh(drafted, first), erp, names)
+            plans = await OrderPlans.read(stored, second), await OrderPlans.read(drafted, second)
+            now = await _twice(*plans, erp, names)
     except ConnectorError as error:
         side = stored.store if stored.failed_connection(error) == stored.store.id else stored.erp
         return Consequences(why=f"The orders could not be read and planned. {side.name} said: “{error}”.")
@@ -105,7 +105,7 @@ def _only(snapshots: Mapping[str, OrderSnapshot], keys: Sequence[str]) -> dict[s
     return {key: snapshots[key] for key in keys if key in snapshots}
 
 
-async def _twice(stored: OrderPlans, drafted: OrderPlans, erp: str) -> list[Differs]:
+async def _twice(stored: OrderPlans, drafted: OrderPlans, erp: str, names: Mapping[str, str]) -> list[Differs]:
     before, after = await stored.all(), await drafted.all()
     found: list[Differs] = []
     for key, plan in after.items():
@@ -113,7 +113,7 @@ async def _twice(stored: OrderPlans, drafted: OrderPlans, erp: str) -> list[Diff
         if _content(old) == _content(plan):
             continue
         label = order_label(key, stored.snapshots[key])
-        papers = tuple(_papers(old, plan)) if len(found) < SHOWN else ()
+        papers = tuple(_papers(old, plan, names)) if len(found) < SHOWN else ()
         goes = isinstance(plan, Documents) and not isinstance(old, Documents)
         found.append(Differs(key, label.title, label.party, _words(old, erp), _words(plan, erp), papers, goes))
     return found
@@ -139,13 +139,13 @@ def _words(plan: Plan, erp: str) -> str:
     return f"Left out: {plan.message}"
 
 
-def _papers(before: Plan, after: Plan) -> Iterator[Shown]:
+def _papers(before: Plan, after: Plan, names: Mapping[str, str]) -> Iterator[Shown]:
     """Documents that differ, by what they are of: the reference without its generation."""
     old = {each.base_reference: each for each in before.documents} if isinstance(before, Documents) else {}
     new = {each.base_reference: each for each in after.documents} if isinstance(after, Documents) else {}
     for reference in {**new, **old}:
         paper = _paper(old.get(reference), new.get(reference))
-        made = shown(paper, {}) if paper is not None else None
+        made = shown(paper, names) if paper is not None else None
         if made is not None:
             yield made
 

@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from ml_connector.config.edit import Outdated
 from ml_connector.config.problems import ConfigError, Problem
-from ml_connector.desk import mapping, mapping_preview, mapping_versions
+from ml_connector.desk import mapping, mapping_page, mapping_preview, mapping_versions
 from ml_connector.desk.mapping_versions import CannotRestore
 from ml_connector.domain.access import Person, Right
 from ml_connector.engine.views.mapping import What
@@ -60,7 +60,8 @@ async def consequences(request: Request, person: Person = MAPS) -> Response:
     if known.draft is None or known.outdated:
         return RedirectResponse(address(HERE, integration), 303)
     about = await facts(pages, frame, known)
-    found = await mapping_preview.consequences(pages.runtime, known, about["erp"])
+    chart = await mapping_page.read_chart(pages.runtime, pages.charts, integration.erp)
+    found = await mapping_preview.consequences(pages.runtime, known, about["erp"], chart.names)
     part = request.headers.get("HX-Request") == "true"
     template = "mapping_consequences_part.html" if part else "mapping_consequences.html"
     return await pages.render(request, template, found=found, **about)

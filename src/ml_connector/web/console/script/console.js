@@ -98,19 +98,25 @@ document.addEventListener("click", event => {
 
 // ---- type-ahead: the ARIA combobox. The server sends the list; here it is walked and taken from.
 const options = box => all("[role=option]", box).filter(option => option.ariaDisabled !== "true" && !option.hidden);
+const shut = (box, list = "ul") => {
+  const input = one("[role=combobox]", box);
+  one(list, box)?.remove();
+  input.setAttribute("aria-expanded", "false");
+  input.removeAttribute("aria-activedescendant");
+};
 const choose = (box, option) => {
   const input = one("[role=combobox]", box), value = one("input[type=hidden]", box);
   input.value = option.dataset.label;
   value.value = option.dataset.value;
-  one("ul", box)?.remove();
-  input.setAttribute("aria-expanded", "false");
+  shut(box);
+  box.dataset.chosen = ""; // a list that was asked for before may still come: it stays hidden
   value.dispatchEvent(new Event("change", { bubbles: true }));
 };
 document.addEventListener("keydown", event => {
   const box = event.target.closest?.(".combobox");
   if (!box || !["ArrowDown", "ArrowUp", "Enter", "Escape"].includes(event.key)) return;
   const list = options(box), now = list.findIndex(option => option.ariaSelected === "true");
-  if (event.key === "Escape") { one("ul", box)?.remove(); event.target.setAttribute("aria-expanded", "false"); return; }
+  if (event.key === "Escape") { shut(box); return; }
   if (!list.length) return;
   event.preventDefault();
   if (event.key === "Enter") { if (now >= 0) choose(box, list[now]); return; }
@@ -127,13 +133,15 @@ document.addEventListener("click", event => {
 document.addEventListener("input", event => {
   const value = event.target.matches("[role=combobox]") && one("input[type=hidden]", event.target.closest(".combobox"));
   if (value) value.value = "";
+  if (value) event.target.removeAttribute("aria-activedescendant");
+  delete event.target.closest(".combobox")?.dataset.chosen;
 });
+document.addEventListener("focusin", event => { delete event.target.closest?.(".combobox")?.dataset.chosen; });
 document.addEventListener("mousedown", event => { if (event.target.closest(".combobox ul")) event.preventDefault(); });
 document.addEventListener("focusout", event => {
   const box = event.target.closest?.(".combobox");
   if (!box || box.contains(event.relatedTarget)) return;
-  one("ul[role]", box)?.remove(); // what only says why there is none covers nothing, and would move what is clicked
-  one("[role=combobox]", box).setAttribute("aria-expanded", "false");
+  shut(box, "ul[role]"); // what only says why there is none covers nothing, and would move what is clicked
 });
 
 // a list stays open beside its own field alone
