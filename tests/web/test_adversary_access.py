@@ -2,11 +2,15 @@
 
 import asyncio
 import contextlib
+import csv
+import io
 from collections.abc import AsyncIterator
+from urllib.parse import quote, urlencode
 
 import aiohttp
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy import text
 from yarl import URL
 
 from ml_connector.desk.forms import leads_elsewhere
@@ -14,12 +18,15 @@ from ml_connector.domain.access import Role
 from ml_connector.engine.access import attempts, second_factor, sign_in, users
 from ml_connector.engine.access.sign_in import Browser
 from ml_connector.engine.access.values import AccessRefused, Wrong
+from ml_connector.engine.alert_channels import check_address
+from ml_connector.engine.alert_rules import RuleError
 from ml_connector.engine.audit import append, entry
 from ml_connector.web.access import Settings
 from ml_connector.web.server import Listen, server_of
 from tests.engine.test_access import code_of
 from tests.web.orders import orders
 from tests.web.serving import Served, body_of, headers_of, serving
+from tests.web.test_every_route import all_ways
 from tests.web.visitors import COOKIE, PASSWORD, Visitor, csrf_of, session, token, user
 
 
@@ -236,6 +243,64 @@ async def test_a_mail_address_by_which_a_customer_was_looked_for_is_shown_to_who
     assert "ann%40shop" in (await operator.get("/audit/export.jsonl?kind=call")).text
 
 
+WROTE = """=1+1"><img src=x onerror=alert(1)>'{{7*7}}"""
+ASKED = "q about reason flow done said deleted muted month currency who kind record reference correlation integration"
+
+
+async def test_what_somebody_wrote_is_text_on_every_page(served: Served) -> None:
+    """A customer, an ERP, or who made up an address: nothing of theirs is markup anywhere, or a formula."""
+    about = f"payment_method|{WROTE}"
+    await orders(served, "held", WROTE, about=about)
+    await orders(served, "held", "101", about=about)
+    async with served.database.transaction() as sql:
+        for table, columns in (("labels", ("title", "party", "ship_to")), ("records", ("last_error",))):
+            for column in columns:
+                await sql.execute(text(f"UPDATE {table} SET {column} = :wrote"), {"wrote": WROTE})
+        facts = {
+            "error": WROTE,
+            "message": WROTE,
+            "number": WROTE,
+            "url": WROTE,
+            "response_body": WROTE,
+            "method": "GET",
+        }
+        for kind in ("call", "held", "stored", "rejected", "excluded", "dead", "config"):
+            for key in (WROTE, "101"):
+                await append(sql, [entry(kind, integration=1, flow="orders", key=key, refs=[WROTE], data=facts)])
+    _, admin = await person(served, Role.administrator, "ada")
+    held = f"/records/1/orders/{quote(WROTE, safe='')}"
+    row = (await served.rows("SELECT max(id) AS id FROM audit WHERE kind = 'call'"))[0].id
+    pages = {way.path for way in all_ways(served.app) if way.method == "GET" and "{" not in way.path}
+    found = [f"{each}?{urlencode(dict.fromkeys(ASKED.split(), WROTE))}" for each in sorted(pages) if "live" not in each]
+    found += [
+        "/records",
+        "/records?q=101",
+        f"/records?q={quote(WROTE)}",
+        "/holds",
+        f"/holds?group={quote('1:unmapped:' + about)}",
+    ]
+    found += [
+        held,
+        f"{held}?reveal=1",
+        f"/audit/1/{row}?reveal=1",
+        "/audit",
+        f"/connections/of/{quote(WROTE, safe='')}",
+    ]
+    shown = 0
+    for address in found:
+        answer = await admin.get(address)
+        assert answer.status < 500, address
+        if answer.headers.get("Content-Type", "").startswith("text/html"):
+            assert "<img" not in answer.text, address
+            assert "onerror=alert(1)>" not in answer.text.replace("&gt;", ""), address
+            assert "=1+1&#34;&gt;&lt;img src=x onerror=alert(1)&gt;&#39;49" not in answer.text, address
+            shown += "&lt;img src=x" in answer.text
+    assert shown > 8, "what was written is on none of the pages: this test looks at nothing"
+    rows = list(csv.reader(io.StringIO((await admin.get("/audit/export.csv?kind=stored")).text)))
+    assert "'" + WROTE in rows[1]
+    assert not [cell for line in rows for cell in line if cell[:1] in ("=", "+", "-", "@", "\t", "\r")]
+
+
 async def test_what_was_typed_as_a_secret_is_in_no_log_and_no_row(
     served: Served, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -273,3 +338,24 @@ def test_a_token_service_elsewhere_gets_no_secret_that_was_typed_for_another(sen
     before = {"base_url": "https://erp.example", "settings": {"company": "A"}}
     assert not leads_elsewhere(before, {**before, "settings": {"company": "B"}})
     assert leads_elsewhere(before, {**before, "settings": {"company": "A", "token_url": sent}})
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("tgram://123456789:abcdefg_hijklmnop/12345/?template=/proc/self/environ", "template"),
+        ("tgram://123456789:abcdefg_hijklmnop/12345/?%54emplate=http://169.254.169.254/latest", "template"),
+        ("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/?template=/etc/passwd", "template"),
+        ("fcm://project/device/?mode=oauth2&keyfile=/etc/passwd", "keyfile"),
+        ("mailtos://user:pass@example.com?pgp=encrypt&PGPprv=/etc/passwd", "pgpprv"),
+        ("vapid://user@example.com/target@example.com", "reaches into this machine"),
+    ],
+)
+async def test_a_channel_sends_no_file_of_this_machine(address: str, why: str) -> None:
+    """Who may set alerts may not read the master key by them."""
+    with pytest.raises(RuleError, match=why):
+        await check_address(address)
+
+
+async def test_a_channel_without_files_is_one() -> None:
+    await check_address("tgram://123456789:abcdefg_hijklmnop/12345/?silent=yes")

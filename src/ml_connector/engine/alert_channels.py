@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import structlog
 from sqlalchemy import text
@@ -34,7 +34,11 @@ GIVE_UP_S = 86_400
 INSTALLATION: Final = 0
 
 # These reach into the machine.
-_LOCAL = frozenset(("dbus", "qt", "kde", "glib", "gnome", "macosx", "windows", "syslog"))
+_LOCAL = frozenset(("dbus", "qt", "kde", "glib", "gnome", "macosx", "windows", "syslog", "blink1", "vapid"))
+_FILES = frozenset(("keyfile", "subfile", "pgpkey", "pgppub", "pgpprv"))
+"""Parameters that name a file of this machine. `template` may be one, or another address, or only a name: the service
+that was made of the address tells."""
+
 TAKE = text("""
 WITH due AS (
   SELECT integration, id FROM alert_messages
@@ -86,12 +90,20 @@ async def check_address(address: str, *, allow_private: bool = False) -> None:
     scheme = urlsplit(address).scheme.lower()
     if scheme in _LOCAL:
         raise RuleError(f"{scheme}:// reaches into this machine: choose a channel elsewhere")
+    asked = address.partition("?")[2].translate(str.maketrans("#;?", "&&&"))  # as loosely as anybody may read it
+    named = _FILES.intersection(name.strip().lower() for name, _ in parse_qsl(asked, keep_blank_values=True))
+    if named:
+        raise RuleError(f"{min(named)} would read a file of this machine: leave it out, or choose another service")
     target: Any = _instance(address)
     if target is None:
         raise RuleError(
             "the address is none that Apprise knows: see its list of services, for example jsons://HOST/PATH, "
             "mailtos://USER:PASSWORD@HOST?to=ADDRESS or slack://TOKENS"
         )
+    held: dict[str, Any] = target.__dict__
+    attached: type[Any] = _apprise().AppriseAttachment
+    if any(isinstance(each, attached) and len(each) for each in held.values()):
+        raise RuleError("template would send a file of this machine, or what another address holds: leave it out")
     await _check_hosts(target, AddressPolicy(allow_private=allow_private))
 
 
