@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ml_connector.desk import reconciliation, wording
+from ml_connector.desk import formats, reconciliation, wording
 from ml_connector.desk.sides import Side, refused, side, system_title
 from ml_connector.engine import checks, connection_pulse, pulse
 from ml_connector.engine.breaker import State as BreakerState
@@ -238,7 +238,7 @@ def _needs(rows: Sequence[IntegrationRow], held: Sequence[Hold], dead: Sequence[
     found: list[Need] = []
     for hold in held:
         erp = by_id[hold.integration].erp.title
-        things = f"{hold.count:,} {wording.thing(hold.flow, hold.count)}"
+        things = f"{formats.grouped(hold.count)} {wording.thing(hold.flow, hold.count)}"
         wait = "waits" if hold.count == 1 else "wait"
         found.append(
             Need(
@@ -267,7 +267,7 @@ def _needs(rows: Sequence[IntegrationRow], held: Sequence[Hold], dead: Sequence[
             found.append(
                 Need(
                     "dead",
-                    f"{tie.first:%b} {tie.first.day} to {tie.last:%b} {tie.last.day} does not tie.",
+                    f"{formats.month_day(tie.first)} to {formats.month_day(tie.last)} does not tie.",
                     f"{tie.differences} differences between {row.store.title} and {row.erp.title}.",
                     {currency: value for currency, value in tie.by_currency.items() if value},
                     "Look at it",

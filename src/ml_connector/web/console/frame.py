@@ -15,10 +15,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from ml_connector.desk import reconciliation, wording
+from ml_connector.desk import formats, reconciliation, wording
 from ml_connector.desk.holds import Charts
 from ml_connector.desk.overview import system_title
-from ml_connector.domain.access import Right, lowest
+from ml_connector.domain.access import Person, Right, lowest
 from ml_connector.engine import pulse
 from ml_connector.engine.registry import Integration
 from ml_connector.engine.views import counts, notes
@@ -46,8 +46,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the bar shows. `chosen`: name of the integration, empty for all. `zone`: in which times are shown. `idle`:
-    when a worker was heard of last, where that is too long ago."""
+    """What the bar shows. `chosen`: name of the integration, empty for all. `zone`: in which times are shown, the
+    account's (`own_zone`) or the store's. `idle`: when a worker was heard of last, where that is too long ago."""
 
     choices: tuple[Choice, ...]
     chosen: str
@@ -57,6 +57,8 @@ class Frame:
     sandbox: bool
     available: frozenset[str]
     idle: datetime | None = None
+    own_zone: bool = False
+    store_zone: str = "UTC"
 
     @property
     def ids(self) -> list[int]:
@@ -84,6 +86,8 @@ class Pages:
         return known
 
     async def _read(self, request: Request) -> Frame:
+        person: Person | None = getattr(request.state, "person", None)
+        formats.use(person.locale if person is not None else "", request.headers.get("accept-language", ""))
         integrations = await self.registry.integrations()
         connections = {each.id: each for each in await self.registry.connections()}
         asked = request.query_params.get("integration", "")
@@ -106,9 +110,11 @@ class Pages:
         differing = sum(
             1 for each in await reconciliation.standing(self.database) if not each.ties and each.integration in ids
         )
-        zone = next((zones[each.id] for each in mine if each.id in zones), "UTC")
+        own = person.zone if person is not None else ""
+        store_zone = next((zones[each.id] for each in mine if each.id in zones), "UTC")
+        zone = own or store_zone
         sandbox = bool(mine) and all(each.sandbox for each in mine)
-        return Frame(choices, chosen, reasons, differing, zone, sandbox, self.available, idle)
+        return Frame(choices, chosen, reasons, differing, zone, sandbox, self.available, idle, bool(own), store_zone)
 
     async def part(self, template: str, request: Request, **facts: Any) -> str:
         """A part of a page as text, for a stream."""
@@ -137,6 +143,7 @@ class Pages:
             "csrf": csrf_token(request),
             "frame": frame,
             "zone": frame.zone,
+            "way": formats.way(),
             "part": request.headers.get("HX-Request") == "true",
             "theme": theme_of(request),
         }

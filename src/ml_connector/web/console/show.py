@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from markupsafe import Markup, escape
 
 from ml_connector.connectors.base import StoredDocument
+from ml_connector.desk import formats
 from ml_connector.domain.money import decimals, round_half_up
 
 DASH: Final = "–"
@@ -43,7 +44,7 @@ def number(value: float | None) -> Markup:
     """Whole numbers with commas; zero in grey, None as a dash."""
     if value is None:
         return Markup(f'<span class="faint">{DASH}</span>')
-    text = f"{value:,}".replace("-", MINUS)
+    text = formats.written(f"{value:,}").replace("-", MINUS)
     return Markup('<span class="{}">{}</span>').format("number zero" if value == 0 else "number", text)
 
 
@@ -56,7 +57,7 @@ def amount(value: Decimal | None, currency: str = "", *, plain: bool = False) ->
         text = f"{value.normalize():,f}"
     else:
         text = f"{rounded:,.{decimals(currency)}f}"
-    return text if plain else text.replace("-", MINUS)
+    return text if plain else formats.written(text).replace("-", MINUS)
 
 
 def money(value: Decimal | None, currency: str | None = "") -> Markup:
@@ -83,7 +84,7 @@ def sums(by_currency: Mapping[str, Decimal]) -> Markup:
 
 def plural(count: int, one: str, many: str = "") -> str:
     """`1 order`, `14 orders`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return f"{formats.grouped(count)} {one if count == 1 else many or one + 's'}"
 
 
 _WORDS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
@@ -91,7 +92,7 @@ _WORDS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", 
 
 def spelled(count: int) -> str:
     """Numbers that begin a heading: words up to twelve."""
-    return _WORDS[count] if 0 <= count < len(_WORDS) else f"{count:,}"
+    return _WORDS[count] if 0 <= count < len(_WORDS) else formats.grouped(count)
 
 
 def zone(name: str) -> ZoneInfo:
@@ -110,9 +111,9 @@ def moment(at: datetime | None, where: str = "UTC", *, now: datetime | None = No
     if local.date() == today.date():
         text = f"{local:%H:%M:%S}"
     elif local.year == today.year:
-        text = f"{local:%b} {local.day}, {local:%H:%M}"
+        text = f"{formats.month_day(local)}, {local:%H:%M}"
     else:
-        text = f"{local:%b} {local.day}, {local:%Y}"
+        text = f"{formats.month_day(local)}{_before_year()}{local:%Y}"
     return _timed(at, local, text)
 
 
@@ -121,7 +122,7 @@ def exactly(at: datetime | None, where: str = "UTC") -> Markup:
     if at is None:
         return Markup(DASH)
     local = at.astimezone(zone(where))
-    return _timed(at, local, f"{local:%a, %b} {local.day}, {local:%Y, %H:%M}")
+    return _timed(at, local, f"{local:%a}, {formats.month_day(local)}{_before_year()}{local:%Y, %H:%M}")
 
 
 def clock(at: datetime, where: str = "UTC") -> Markup:
@@ -139,7 +140,7 @@ def day(of: date | None, *, weekday: bool = False) -> str:
     """`Nov 17` or `Tue, Nov 17`: dates are dates, and are never shifted by a zone."""
     if of is None:
         return DASH
-    return f"{of:%a, %b} {of.day}" if weekday else f"{of:%b} {of.day}"
+    return f"{of:%a}, {formats.month_day(of)}" if weekday else formats.month_day(of)
 
 
 def span(seconds: float | None) -> str:
@@ -149,7 +150,7 @@ def span(seconds: float | None) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms" if seconds > 0 else "0 s"
     if seconds < 10:
-        return f"{seconds:.1f} s".replace(".0 s", " s")
+        return formats.written(f"{seconds:.1f} s".replace(".0 s", " s"))
     if seconds < 120:
         return f"{seconds:.0f} s"
     if seconds < 7200:
@@ -173,7 +174,7 @@ def rate(each_second: float) -> str:
     """`3.2`, `0.05`, `12`: calls a second."""
     if each_second >= 10:
         return f"{each_second:.0f}"
-    return f"{each_second:.1f}" if each_second >= 0.95 or each_second == 0 else f"{each_second:.2f}"
+    return formats.written(f"{each_second:.1f}" if each_second >= 0.95 or each_second == 0 else f"{each_second:.2f}")
 
 
 def percent(part: float) -> str:
@@ -215,9 +216,14 @@ def initials(name: str) -> str:
     return "".join(part[0] for part in parts[:2]).upper() or "?"
 
 
+def _before_year() -> str:
+    return " " if formats.way().day_first else ", "
+
+
 FILTERS = {
     "number": number, "amount": amount, "money": money, "difference": difference, "sums": sums, "plural": plural,
     "spelled": spelled, "moment": moment, "exactly": exactly, "clock": clock, "day": day, "span": span, "age": age,
-    "percent": percent, "rate": rate, "marked": marked, "initials": initials, "stored_amount": stored_amount,
+    "percent": percent, "rate": rate,
+    "grouped": formats.grouped, "marked": marked, "initials": initials, "stored_amount": stored_amount,
     "sentence": sentence, "begun": begun, "decimal": Decimal,
 }  # fmt: skip

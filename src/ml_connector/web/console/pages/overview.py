@@ -80,7 +80,9 @@ def _pace(found: Overview) -> str:
     if found.figures.last_booked is None:
         return f"{words}. No order was booked yet."
     booked = (
-        f"{found.figures.orders:,} orders are booked today." if found.figures.orders else "No order was booked today."
+        f"{plural(found.figures.orders, 'order is', 'orders are')} booked today."
+        if found.figures.orders
+        else "No order was booked today."
     )
     return f"{words}. {booked}"
 

@@ -74,7 +74,7 @@ async def export(request: Request, person: Person = LOOKS) -> Response:
     )  # fmt: skip
     every, said = await reconciliation.kept(pages.database)
     # The names of integrations hold what a header may hold (`config`), and the zone of the days is in the name.
-    name = f"reconciliation-{frame.chosen or 'all'}-{datetime.now(UTC):%Y-%m-%d}-{frame.zone}.csv"
+    name = f"reconciliation-{frame.chosen or 'all'}-{datetime.now(UTC):%Y-%m-%d}-{frame.store_zone}.csv"
     safe = "".join(each if each.isascii() and (each.isalnum() or each in "-._") else "_" for each in name)
     headers = {"Content-Disposition": f'attachment; filename="{safe}"', "Cache-Control": "no-store"}
     lines = (line + "\n" for line in reconciliation.export(books, every, said))

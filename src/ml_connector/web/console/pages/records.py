@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from ml_connector.desk import actions, records, wording
+from ml_connector.desk import actions, formats, records, wording
 from ml_connector.domain.access import Person, Right
 from ml_connector.domain.money import minor_unit
 from ml_connector.engine.database import Database
@@ -20,6 +20,7 @@ from ml_connector.web.access import requires, still
 from ml_connector.web.console.frame import Frame, pages_of
 from ml_connector.web.console.pages import plan
 from ml_connector.web.console.pages.audit import ASKED_AGAIN, NoLongerLetIn
+from ml_connector.web.console.show import plural
 
 router = APIRouter()
 LOOKS = Depends(requires(Right.look))
@@ -127,9 +128,9 @@ async def _do(database: Database, do: str, wanted: list[tuple[int, str, str]], w
             result = await actions.replay(database, integration, flow, keys, why=why)
         marked += len(result.done)
     words = {"exclude": "left out", "include": "counted again", "release": "released"}.get(do, "marked: they run again")
-    said = f"{marked:,} {'record' if marked == 1 else 'records'} {words}."
+    said = f"{plural(marked, 'record')} {words}."
     if refused:
-        said += f" {len(refused):,} left alone: {refused[0]}."
+        said += f" {formats.grouped(len(refused))} left alone: {refused[0]}."
     return said
 
 

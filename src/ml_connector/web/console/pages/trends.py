@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from ml_connector.config.file import FLOWS
-from ml_connector.desk import trends
+from ml_connector.desk import formats, trends
 from ml_connector.desk.trends import OF_CONNECTION, OF_FLOW, SPANS, Metric, Trend
 from ml_connector.domain.access import Person, Right
 from ml_connector.web.access import requires
@@ -66,7 +66,7 @@ def written(value: float | None, unit: str) -> str:
         return span(value / 1000 if unit == "ms" else value)
     if unit == "calls/s":
         return f"{rate(value)} calls/s"
-    return f"{value:.0f}\u202f%" if unit == "%" else f"{value:,.0f}"
+    return f"{value:.0f}\u202f%" if unit == "%" else formats.written(f"{value:,.0f}")
 
 
 def sentence(found: Trend) -> str:

@@ -69,8 +69,8 @@ const count = () => {
 const amount = (minor, currency) => {
   const digits = new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
   const text = String(minor < 0n ? -minor : minor).padStart(digits + 1, "0");
-  const whole = text.slice(0, text.length - digits).replace(/\B(?=(\d{3})+$)/g, ",");
-  return (minor < 0n ? "\u2212" : "") + whole + (digits ? "." + text.slice(-digits) : "") + " " + currency;
+  const whole = text.slice(0, text.length - digits).replace(/\B(?=(\d{3})+$)/g, document.documentElement.dataset.group || ",");
+  return (minor < 0n ? "\u2212" : "") + whole + (digits ? (document.documentElement.dataset.mark || ".") + text.slice(-digits) : "") + " " + currency;
 };
 document.addEventListener("change", event => {
   if (event.target.matches("[data-all]")) all("[data-row] input[type=checkbox]").forEach(box => { box.checked = event.target.checked; });
