@@ -70,3 +70,24 @@ async def test_the_metrics_show_depth_and_lag(served: Served) -> None:
     _, told = await get(served, "/metrics")
     assert 'ml_connector_records{flow="orders",integration="us-store",status="waiting"} 1.0' in told
     assert 'ml_connector_records_due{flow="orders",integration="us-store"} 1.0' in told
+
+
+HTML = {"Accept": "text/html,application/xhtml+xml", "Connection": "close"}
+
+
+async def test_a_browser_is_told_on_a_page_what_is_not_there_and_what_is_broken(served: Served) -> None:
+    async def broken() -> None:
+        raise RuntimeError("of ours: S3CRET")
+
+    served.app.add_api_route("/broken", broken, methods=["GET", "POST"])
+    for method, path, status, words in (
+        ("GET", "/nothing-here", 404, "There is no page at this address"),
+        ("GET", "/broken", 500, "This is a defect of ml-connector"),
+        ("POST", "/broken", 500, "look at it before you send it again"),
+    ):
+        async with served.client.request(method, served.url + path, headers=HTML) as answer:
+            told = await answer.text()
+            assert (answer.status, words in told) == (status, True)
+            assert "S3CRET" not in told
+            assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert await get(served, "/broken") == (500, "")

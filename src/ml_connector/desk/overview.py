@@ -264,11 +264,12 @@ def _needs(rows: Sequence[IntegrationRow], held: Sequence[Hold], dead: Sequence[
     for row in rows:
         tie = row.tie_out
         if tie is not None and not tie.ties:
+            count = f"{tie.differences} difference{'s' if tie.differences != 1 else ''}"
             found.append(
                 Need(
                     "dead",
                     f"{formats.month_day(tie.first)} to {formats.month_day(tie.last)} does not tie.",
-                    f"{tie.differences} differences between {row.store.title} and {row.erp.title}.",
+                    f"{count} between {row.store.title} and {row.erp.title}.",
                     {currency: value for currency, value in tie.by_currency.items() if value},
                     "Look at it",
                     f"/reconciliation?integration={row.integration.name}",

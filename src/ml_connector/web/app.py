@@ -20,7 +20,7 @@ from ml_connector.engine.migrations import head, revision
 from ml_connector.flows.runtime import Runtime
 from ml_connector.web import api
 from ml_connector.web.access import Access, Settings, install, let_in_by_token, problem
-from ml_connector.web.access.problems import API
+from ml_connector.web.access.problems import API, defect, nowhere
 from ml_connector.web.console.frame import environment
 from ml_connector.web.console.mount import mount
 from ml_connector.web.doors import Doors
@@ -103,11 +103,11 @@ class Health:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    """Unknown paths and methods: the status alone, below `/api` as a problem."""
+    """Unknown paths and methods: the status alone, below `/api` as a problem, for a browser as a page."""
     status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.BAD_REQUEST
     if request.url.path.startswith(API):
         return problem(status, "No call of the API fits this path, method or body.", headers=_headers(error))
-    return Response(status_code=status, headers=_headers(error))
+    return nowhere(request) if status == HTTPStatus.NOT_FOUND else Response(status_code=status, headers=_headers(error))
 
 
 def _headers(error: Exception) -> dict[str, str]:
@@ -115,7 +115,7 @@ def _headers(error: Exception) -> dict[str, str]:
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    """Our own defect: the status alone; the log has the rest."""
+    """Our own defect: a page for a browser, else the status; the log has the rest."""
     if request.url.path.startswith(API):
         return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "This is a defect of ml-connector; its log says more.")
-    return Response(status_code=HTTPStatus.INTERNAL_SERVER_ERROR)
+    return defect(request)

@@ -13,6 +13,7 @@ from ml_connector.domain.access import Role, lowest
 from ml_connector.engine.access import users
 from ml_connector.engine.database import is_outage
 from ml_connector.web.access.gate import Elsewhere, Forbidden
+from ml_connector.web.access.guard import HEADERS
 from ml_connector.web.access.pages import page
 from ml_connector.web.access.parts import access_of
 from ml_connector.web.places import title_of
@@ -46,6 +47,25 @@ def safe_next(path: str) -> str:
 def sign_in_address(wanted: str) -> str:
     wanted = safe_next(wanted)
     return "/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted, safe='/')}"
+
+
+def nowhere(request: Request) -> Response:
+    """No page has this address; who is no browser hears the status alone."""
+    return page(request, "nowhere.html", 404) if _is_browser(request) else Response(status_code=404)
+
+
+def defect(request: Request) -> Response:
+    """Our own defect. The log has the rest."""
+    if not _is_browser(request):
+        return Response(status_code=500)
+    sent = request.method not in ("GET", "HEAD")
+    answer = page(request, "defect.html", 500, now=datetime.now(UTC), sent=sent)
+    answer.headers.update(HEADERS)  # made outside of the guard
+    return answer
+
+
+def _is_browser(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "") and not is_program(request)
 
 
 async def away(request: Request, error: Exception) -> Response:

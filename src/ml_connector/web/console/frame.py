@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -157,9 +157,11 @@ def pages_of(request: Request) -> Pages:
 
 @lru_cache(maxsize=1)
 def environment() -> Environment:
-    """Everything escaped, nothing undefined passes for empty."""
+    """Everything escaped, nothing undefined passes for empty. All templates are read now: an upgrade under a
+    running process must not mix its pages with this program."""
+    files = {str(file.relative_to(TEMPLATES)): file.read_text("utf-8") for file in TEMPLATES.rglob("*.*")}
     made = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=DictLoader(files), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
     cast("dict[str, Any]", made.filters).update(FILTERS)
