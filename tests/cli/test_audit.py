@@ -45,6 +45,11 @@ async def test_a_worker_seals_and_verify_names_the_row_that_was_altered(database
     assert json.loads(copy.read_text().splitlines()[0])["number"] == 1
     assert (await cli.run("audit", "verify", "--against", str(copy))).status == 0
 
+    sql(cli, "UPDATE secrets SET name = 'taken away' WHERE name = 'audit-seal'")
+    unknown = await cli.run("audit", "verify")
+    assert (unknown.status, "has no sealing key" in unknown.said) == (1, True), "anybody could have made these seals"
+    sql(cli, "UPDATE secrets SET name = 'audit-seal' WHERE name = 'taken away'")
+
     ((row, who),) = sql(
         cli,
         "SELECT a.id, a.who FROM audit a JOIN audit_seals s ON s.integration = a.integration"

@@ -1,5 +1,7 @@
 """Who may write to the database, and has not the key of the seals, tries to change what the audit says."""
 
+import asyncio
+
 import pytest
 from sqlalchemy import text
 
@@ -143,3 +145,10 @@ async def test_a_spoilt_note_stops_nobody(database: Database, chained: list[Seal
     assert await seal(database) == 5
     assert await kinds(database) == []
     assert await scalar(database, "SELECT max(number) FROM audit_seals") == len(chained) + 1
+
+
+async def test_sealers_at_once_make_one_chain(database: Database) -> None:
+    await write(database, ROWS)
+    assert sum(await asyncio.gather(*(seal(database) for _ in range(4)))) == ROWS
+    assert [each.number for each in await all_seals(database)] == [1, 2, 3, 4]
+    assert await kinds(database) == []

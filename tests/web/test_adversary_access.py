@@ -15,7 +15,7 @@ from yarl import URL
 
 from ml_connector.desk.forms import leads_elsewhere
 from ml_connector.domain.access import Role
-from ml_connector.engine.access import attempts, second_factor, sign_in, users
+from ml_connector.engine.access import attempts, links, second_factor, sign_in, users
 from ml_connector.engine.access.sign_in import Browser
 from ml_connector.engine.access.values import AccessRefused, Wrong
 from ml_connector.engine.alert_channels import check_address
@@ -138,6 +138,20 @@ async def test_of_two_administrators_who_send_each_other_away_one_stays(served: 
         return_exceptions=True,
     )
     assert [type(each) for each in done if each is not None] == [AccessRefused], done
+
+
+async def test_of_two_who_use_one_link_at_once_one_comes_in(served: Served) -> None:
+    dana = await user(served, Role.clerk, "dana")
+    link = await links.make_link(served.database, dana)
+    visitors = [Visitor(served) for _ in range(3)]
+    answers = await asyncio.gather(
+        *(
+            each.post(f"/welcome/{link}", password=f"{PASSWORD} {n}", again=f"{PASSWORD} {n}")
+            for n, each in enumerate(visitors)
+        )
+    )
+    assert sorted(each.status for each in answers) == [303, 410, 410]
+    assert [COOKIE in each.cookies for each in visitors] == [each.status == 303 for each in answers]
 
 
 async def test_who_signs_in_while_the_password_changes_stays_outside(served: Served) -> None:
