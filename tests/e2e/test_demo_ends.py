@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,6 +36,7 @@ class Running:
             [*PROGRAM, "demo", "--once"], env=given, preexec_fn=lambda: os.login_tty(theirs), pass_fds=(theirs,)
         )
         os.close(theirs)
+        self._seen: set[psutil.Process] = set()
 
     def parts(self) -> dict[str, psutil.Process]:
         """Its processes by name, and PostgreSQL, which is nobody's child."""
@@ -44,6 +46,7 @@ class Running:
                 found["postgres"] = psutil.Process(pid)
         for child in psutil.Process(self.process.pid).children(recursive=True):
             found |= {name: child for name in PARTS if name in _command_of(child)}
+        self._seen.update(found.values())
         return found
 
     def all_parts(self) -> dict[str, psutil.Process]:
@@ -60,11 +63,11 @@ class Running:
         self._ours = -1
 
     def end(self) -> None:
-        """Whatever the test left of it."""
-        left = self.parts().values() if self.process.poll() is None else ()
+        """Kills whatever is left of it: of one that does not end what it started, too."""
         self.process.kill()
-        for process in left:
-            process.kill()
+        for process in filter(_runs, self._seen):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         self.process.wait(60)
         if self._ours >= 0:
             self.close_terminal()
@@ -75,6 +78,14 @@ def _command_of(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
         return []
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Not what only waits for somebody who asks how it ended: PostgreSQL is nobody's child."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _until(found: Callable[[], T | None]) -> T:
@@ -96,7 +107,7 @@ def demo() -> Iterator[Running]:
 
 
 def _nothing_is_left(demo: Running, parts: Mapping[str, psutil.Process]) -> None:
-    assert [name for name, process in parts.items() if process.is_running()] == []
+    assert [name for name, process in parts.items() if _runs(process)] == []
     assert list(demo.data.iterdir()) == []
 
 
@@ -117,7 +128,7 @@ def test_its_terminal_is_closed(demo: Running) -> None:
 def test_a_worker_that_died_is_started_again_and_ctrl_c_ends_all(demo: Running) -> None:
     before = demo.all_parts()
     before["worker"].send_signal(signal.SIGALRM)  # as the watchdog does to one that stood still
-    _until(lambda: True if not before["worker"].is_running() else None)
+    _until(lambda: None if _runs(before["worker"]) else True)
     after = demo.all_parts()
     assert {name: process.pid for name, process in after.items() if process != before[name]}.keys() == {"worker"}
     demo.process.send_signal(signal.SIGINT)
