@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import time as clock
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -12,7 +11,6 @@ from ml_connector.connectors.base import ChangePage, ReadsChart
 from ml_connector.connectors.errors import ConnectorError, Throttled, Unauthorized
 from ml_connector.desk import mapping
 from ml_connector.desk.actions import Refused
-from ml_connector.desk.holds import CHART_S
 from ml_connector.domain.access import Person
 from ml_connector.domain.codec import document_to_json
 from ml_connector.domain.documents import Document, Documents, Excluded, Held, Kind
@@ -233,9 +231,6 @@ def _unread(context: Context, error: ConnectorError) -> str:
 
 # ------------------------------------------------------------------ what a preview says
 
-_charts: dict[int, tuple[float, Mapping[str, str]]] = {}
-"""Connection -> when this process read its chart of accounts, and the names in it."""
-
 
 async def _names(context: Context, orders: Sequence[Order]) -> dict[str, str]:
     """What the ERP calls the accounts of these documents. A plan says the same without them, so none where it does not
@@ -243,17 +238,14 @@ async def _names(context: Context, orders: Sequence[Order]) -> dict[str, str]:
     reader = context.erp_connector
     if not isinstance(reader, ReadsChart):
         return {}
-    known = _charts.get(context.erp.id)
-    if known is None or clock.monotonic() - known[0] > CHART_S:
-        try:
-            async with asyncio.timeout(_NAMES_WITHIN_S):
-                names: Mapping[str, str] = {each.number: each.name for each in await reader.accounts()}
-        except (ConnectorError, TimeoutError):
-            names = known[1] if known is not None else dict[str, str]()
-        known = _charts[context.erp.id] = (clock.monotonic(), names)
+    try:
+        async with asyncio.timeout(_NAMES_WITHIN_S):
+            names = {each.number: each.name for each in await reader.accounts()}
+    except (ConnectorError, TimeoutError):
+        return {}
     papers = [paper for order in orders for paper in order.papers]
     used = {str(line["account"]) for paper in papers for line in paper.content["lines"]}
-    return {account: known[1][account] for account in sorted(used) if account in known[1]}
+    return {account: names[account] for account in sorted(used) if account in names}
 
 
 def _order(each: Preview) -> Order:
