@@ -1,7 +1,7 @@
 """Where is order 1042? Lists of records with what stands in the ERP, or why not, in words."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ml_connector.desk import wording
@@ -40,6 +40,45 @@ class List:
     counts: Counts
     after: str
     capped: bool
+
+
+NEWER = 100
+"""So many new ones are counted; beyond, there are more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What a list hears while it is looked at. `rows`: those in view as they are, each with whether it still fits the
+    filter. `newer`: how many others came since; `many`: there are more."""
+
+    rows: Sequence[tuple[Listed, bool]]
+    newer: int
+    many: bool
+
+
+async def now(
+    database: Database,
+    filter: Filter,
+    erps: Mapping[int, str],
+    names: Sequence[tuple[int, str, str]],
+    since: datetime,
+) -> Now:
+    """`names`: the rows in view; `since`: when the youngest of them was heard of."""
+    async with database.connect() as sql:
+        rows = await record_list.named(sql, names)
+        young = replace(filter, since=max(since, filter.since) if filter.since else since)
+        page = await record_list.page(sql, young, limit=NEWER + len(names) + 1)
+    known = set(names)
+    newer = sum(row.heard_at > since and (row.integration, row.flow, row.key) not in known for row in page.rows)
+    shown = [(listed(row, erps.get(row.integration, "the ERP")), _fits(row, filter)) for row in rows]
+    return Now(shown, min(newer, NEWER), newer > NEWER)
+
+
+def _fits(row: Row, filter: Filter) -> bool:
+    """As far as a record can come to fit no more while it is looked at."""
+    if filter.reason and (row.status != "held" or row.hold_kind != filter.reason):
+        return False
+    return filter.status in ("", row.status, row.shown)
 
 
 COLUMNS = (

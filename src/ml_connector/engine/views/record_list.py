@@ -175,6 +175,12 @@ SELECT p.integration, p.flow, p.record_key AS key, p.reference, p.kind, p.state,
  WHERE p.state <> 'void' ORDER BY p.planned_at, p.reference, p.generation
 """)
 
+_NAMED = text(f"""
+SELECT {_COLUMNS}
+  FROM unnest(CAST(:integrations AS int[]), CAST(:flows AS text[]), CAST(:keys AS text[])) AS w(integration, flow, key)
+  JOIN records r USING (integration, flow, key) LEFT JOIN labels l USING (integration, flow, key)
+""")  # noqa: S608 - our own columns
+
 _HELD = text("""
 SELECT key FROM records
  WHERE integration = :integration AND flow = :flow AND key = ANY(CAST(:keys AS text[])) AND status = 'held'
@@ -230,6 +236,20 @@ async def one(connection: AsyncConnection, integration: int, flow: str, key: str
         return None
     documents = await _documents(connection, [found])
     return Row(**found, documents=tuple(documents.get((integration, flow, key), ())))
+
+
+async def named(connection: AsyncConnection, names: Sequence[tuple[int, str, str]]) -> list[Row]:
+    """The records of these names, (integration, flow, key), in no order; what nobody has heard of is left out."""
+    about = {
+        "integrations": [each[0] for each in names],
+        "flows": [each[1] for each in names],
+        "keys": [each[2] for each in names],
+    }
+    found = (await connection.execute(_NAMED, about)).mappings().all()
+    documents = await _documents(connection, found)
+    return [
+        Row(**row, documents=tuple(documents.get((row["integration"], row["flow"], row["key"]), ()))) for row in found
+    ]
 
 
 async def held(connection: AsyncConnection, integration: int, flow: str, keys: Sequence[str]) -> list[str]:

@@ -27,6 +27,9 @@ LOOKS = Depends(requires(Right.look))
 DECIDES = Depends(requires(Right.decide))
 
 SPANS = {"": None, "1": timedelta(days=1), "7": timedelta(days=7), "30": timedelta(days=30)}
+UNKEPT = ("after", "done", "n", "top")
+"""Of the address: what belongs to one look at the list, not to its query."""
+
 ASKS_ABOVE = 25
 """More records than that are named and counted before anything is done to them."""
 
@@ -47,9 +50,40 @@ async def show(request: Request, person: Person = LOOKS) -> Response:
         return RedirectResponse(exact[0].href, 303)
     return await pages.render(
         request, "records.html", here="records", found=found, filter=filter, query=Query(request), spans=SPANS,
-        exported=records.EXPORTED,
+        exported=records.EXPORTED, live=_live(request, found),
         statuses=STATUSES, enough=ENOUGH, minor=minor, done=request.query_params.get("done", ""),
     )  # fmt: skip
+
+
+@router.get("/live/records")
+async def stream(request: Request, person: Person = LOOKS) -> Response:
+    """What the list hears while it is looked at: `n`, the rows in view; `top`, when the youngest was heard of."""
+    pages = pages_of(request)
+    frame = await pages.frame(request)
+    filter, erps = filter_of(request, frame), {each.id: each.erp for each in frame.choices}
+    names = [
+        each for each in map(_named, request.query_params.getlist("n")[: record_list.PAGE]) if each[0] in frame.ids
+    ]
+    try:
+        top = datetime.fromisoformat(request.query_params.get("top", "")).astimezone(UTC)
+    except (ValueError, OverflowError):
+        top = datetime.now(UTC)
+
+    async def render() -> str:
+        found = await records.now(pages.database, filter, erps, names, top)
+        return await pages.part("records_now.html", request, now=found, filter=filter, query=Query(request))
+
+    return pages.streams.open(request, render)
+
+
+def _live(request: Request, found: records.List) -> str:
+    """The address of the list's stream; empty on older pages, which nothing new reaches."""
+    if request.query_params.get("after"):
+        return ""
+    top = found.rows[0].row.heard_at if found.rows else datetime.now(UTC)
+    given = [(name, value) for name, value in request.query_params.items() if name not in ("done", "jump")]
+    names = [("n", f"{each.row.integration}:{each.row.flow}:{each.row.key}") for each in found.rows]
+    return urlencode([*given, ("top", top.isoformat()), *names])
 
 
 @router.get("/records/export.csv")
@@ -165,7 +199,7 @@ class Query:
     """The address with one thing changed: every count and tab is a link that keeps the rest."""
 
     def __init__(self, request: Request) -> None:
-        self._given = {name: value for name, value in request.query_params.items() if name not in ("after", "done")}
+        self._given = {name: value for name, value in request.query_params.items() if name not in UNKEPT}
 
     def with_(self, **changes: str) -> str:
         kept = {name: value for name, value in {**self._given, **changes}.items() if value}
