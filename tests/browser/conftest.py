@@ -126,7 +126,8 @@ def watched(request: pytest.FixtureRequest) -> None:
         return
     console: Console = request.getfixturevalue("console")
     host = urlsplit(console.served.url).netloc
-    console.page.on("console", lambda message: console.said.append(message.text))
+    # A form with two secrets makes Chromium write a hint for password managers.
+    console.page.on("console", lambda said: None if said.text.startswith("[DOM]") else console.said.append(said.text))
     console.page.on("pageerror", lambda error: console.said.append(str(error)))
     console.page.on(
         "request",

@@ -186,6 +186,8 @@ async def test_a_newcomer_gets_from_nothing_to_a_dry_run(empty: Served, printed:
     if looking:
         await looked_at(page, "7-dry-run")
     await page.click("text=Go on to go live")
+    await page.fill("#cut_over", "2099-01-01")
+    await page.wait_for_selector("text=From Jan 1, 2099, 00:00")
     await page.wait_for_selector("text=0 orders are booked now.")
     if looking:
         await looked_at(page, "8-live")

@@ -8,7 +8,7 @@ import pytest
 from ml_connector.domain.access import Role
 from tests.config.examples import ENVIRONMENT, SECRETS
 from tests.web.serving import Served, serving
-from tests.web.visitors import COOKIE, Answer, Visitor, session, user
+from tests.web.visitors import COOKIE, Answer, Visitor, session, token, user
 
 LEDGER = "/connections/of/ledger"
 
@@ -157,3 +157,31 @@ async def test_who_may_not_connect_looks(served: Served, role: Role) -> None:
     assert "Delete it" not in page.text
     for path in (LEDGER, f"{LEDGER}/test", f"{LEDGER}/delete"):
         assert (await ann.post(path, sure="ledger")).status == 403
+
+
+async def test_a_connection_is_made_changed_and_deleted_over_the_api(served: Served) -> None:
+    oscar = await user(served, Role.operator, "oscar")
+    bearer = {"Authorization": f"Bearer {await token(served, oscar)}"}
+    address = f"{served.url}/api/v1/connections/second"
+    body = {"system": "s4hana", "base_url": "https://second.example", "settings": {"company_code": "1710"}}
+    secret = {"client_id": "ME", "client_secret": "over-the-api-55"}
+
+    async def put(**changes: object) -> tuple[int, str]:
+        async with served.client.put(address, json={**body, **changes}, headers=bearer) as answer:
+            return answer.status, await answer.text()
+
+    status, text = await put(credentials=secret)
+    assert status == 200, text
+    assert "over-the-api-55" not in text + await everything_written(served)
+    assert await kept(served, "second", "client_secret") == "over-the-api-55"
+    assert '"changes":[]' in (await put())[1]
+    assert (await put(base_url="https://elsewhere.example"))[0] == 422
+    assert (await put(system="nobody"))[0] == 422
+    assert "batch_size" in (await put(settings={"company_code": "1710", "batch_size": "many"}))[1]
+    ledger = f"{served.url}/api/v1/connections/ledger"
+    async with served.client.delete(ledger, headers=bearer) as answer:
+        assert answer.status == 409
+    async with served.client.delete(address, headers=bearer) as answer:
+        assert answer.status == 204
+    async with served.client.delete(address, headers=bearer) as answer:
+        assert answer.status == 404

@@ -134,10 +134,15 @@ async def test_a_newcomer_gets_from_nothing_to_live_with_business_one(served: Se
     assert await served.rows("SELECT 1 FROM postings UNION SELECT 1 FROM records") == []
 
     page = await oscar.get(f"{NAME}/live")
-    assert "0 orders are booked now" in page.text
+    assert re.search(r"<b>\d+ orders? (is|are) booked now", page.text)  # those of today
     assert "S1" in page.text
-    assert (await oscar.post(f"{NAME}/live", cut_over="soon", tag="S1")).status == 422
-    answer = await oscar.post(f"{NAME}/live", cut_over="2026-11-22", tag="W7")
+    later = (await oscar.get(f"{NAME}/live?cut_over=2099-01-01")).text
+    assert "0 orders are booked now" in later
+    assert (await oscar.post(f"{NAME}/live", cut_over="soon", meant="soon", tag="S1")).status == 422
+    changed = await oscar.post(f"{NAME}/live", cut_over="2020-01-01", meant="2099-01-01", tag="S1")
+    assert changed.status == 422
+    assert "60 orders are booked now" in changed.text
+    answer = await oscar.post(f"{NAME}/live", cut_over="2099-01-01", meant="2099-01-01", tag="W7")
     assert answer.headers["Location"] == f"{NAME}/live", answer.text
     assert "is live" in (await oscar.get(f"{NAME}/live")).text
     (row,) = await served.rows("SELECT active, store_tag FROM integrations")
@@ -145,6 +150,11 @@ async def test_a_newcomer_gets_from_nothing_to_live_with_business_one(served: Se
     _, hooks = await counts(sandbox, served)
     assert hooks > 0
     assert f"webhooks at {address} are active" in (await oscar.get(f"{NAME}/webhooks")).text
+
+    assert (await oscar.post(f"{NAME}/live", off="1")).status == 303
+    (row,) = await served.rows("SELECT active, store_tag FROM integrations")
+    assert tuple(row) == (False, "W7")
+    assert "Shall orders be booked?" in (await oscar.get(f"{NAME}/live")).text
 
     written = "\n".join(row.data for row in await served.rows("SELECT data::text AS data FROM audit"))
     for secret in (str(erp.credentials["password"]), str(store.credentials["access_token"])):

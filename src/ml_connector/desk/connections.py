@@ -141,6 +141,24 @@ async def change(runtime: Runtime, line: Line, form: Form, typed: Typed) -> Appl
     return await _save(runtime, form, _bound(line, form, typed))
 
 
+async def put(runtime: Runtime, name: str, entry: Mapping[str, Any], secrets: Mapping[str, str]) -> Applied:
+    """Makes the connection, or puts `entry` in its place; credentials that are not given stay. Raises `Unusable`."""
+    try:
+        system = find_system(str(entry["system"]))
+    except UnknownSystem as error:
+        raise Unusable({"system": str(error)}) from None
+    line = await one(runtime, name)
+    form = (form_of(line) if line is not None else None) or forms.empty(system, name)
+    kept = {each.name for each in line.credentials if each.set_at is not None} if line is not None else set[str]()
+    lacking = {
+        each.name: f"{each.title} is missing."
+        for each in system.fields
+        if each.secret and each.required and each.name not in secrets and each.name not in kept
+    }
+    typed = Typed(name, entry, secrets, {}, lacking)
+    return await _save(runtime, form, typed if line is None else _bound(line, form, typed))
+
+
 def entry_of(connection: Connection) -> dict[str, Any]:
     """As the configuration file has it."""
     content = {name: value for name, value in connection.content.items() if name != "removed"}
@@ -187,7 +205,7 @@ async def delete(runtime: Runtime, line: Line, typed: str) -> Applied:
     if line.active:
         names = ", ".join(each.name for each in line.active)
         raise Refused(
-            f"{name} is used by {names}, which is live. Switch that off first; then nothing is half connected."
+            f"{name} is used by {names}, which is live. Switch that off first, on the last page of its set-up."
         )
     if typed.strip() != name:
         raise Refused(f"To delete it, type its name: {name}.")

@@ -4,7 +4,7 @@ integration that is switched off until it goes live, with notes of what was look
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -46,6 +46,7 @@ from ml_connector.flows.pinging import ping
 from ml_connector.flows.runtime import Runtime
 from ml_connector.flows.trying import Tried, try_last
 
+COUNTED: Final = 1000
 FLOWS: Final[Mapping[str, str]] = {
     "orders": "Each order becomes a document in the ERP, with its payments and refunds.",
     "customers": "New and changed customers of the store become customers of the ERP, also those who never ordered.",
@@ -305,18 +306,19 @@ async def dry_run(runtime: Runtime, found: SetUp) -> Tried:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What going live means. `before`: what still speaks against it, in words."""
+    """What going live means. `orders`: placed since the first day began, they are booked at once; up to `COUNTED`.
+    `before`: what still speaks against it, in words."""
 
     zone: str
     today: date
     cut_over: date
     tag: str
-    posted: bool
+    orders: int
     before: Sequence[str]
 
 
-async def launch(runtime: Runtime, found: SetUp) -> Launch:
-    """As it would be now."""
+async def launch(runtime: Runtime, found: SetUp, first_day: str = "") -> Launch:
+    """As it would be now, from `first_day` on; from today on where it is none."""
     zone = await _zone(runtime, found)
     today = datetime.now(ZoneInfo(zone)).date()
     before: list[str] = []
@@ -334,16 +336,16 @@ async def launch(runtime: Runtime, found: SetUp) -> Launch:
     if tried is not None and tried.mapping_version != found.integration.mapping_version:
         before.append("The mapping has changed since the dry run.")
     stored = str(found.integration.policy.get("posting.cut_over") or "")
-    cut_over = date.fromisoformat(stored) if found.integration.active and stored else today
-    return Launch(zone, today, cut_over, found.integration.tag, found.integration.active, before)
+    cut_over = date.fromisoformat(stored) if found.integration.active and stored else _day(first_day) or today
+    orders = 0 if found.integration.active else await _placed_since(runtime, found, cut_over, zone)
+    return Launch(zone, today, cut_over, found.integration.tag, orders, before)
 
 
 async def go_live(runtime: Runtime, found: SetUp, cut_over: str, tag: str) -> None:
     """From the next poll on orders are booked. Raises `Refused`."""
-    try:
-        day = date.fromisoformat(cut_over)
-    except ValueError:
-        raise Refused("The day is written as 2026-11-22.") from None
+    day = _day(cut_over)
+    if day is None:
+        raise Refused("The day is written as 2026-11-22.")
     if not re.fullmatch(TAG_PATTERN, tag):
         raise Refused("The tag is a capital letter and one or two capital letters or digits, e.g. S1.")
 
@@ -353,6 +355,37 @@ async def go_live(runtime: Runtime, found: SetUp, cut_over: str, tag: str) -> No
         mine["policy"] = {**mine["policy"], "posting.cut_over": day.isoformat(), "reference.tag": tag}
 
     await make(runtime, edit)
+
+
+async def switch_off(runtime: Runtime, found: SetUp) -> None:
+    """Nothing is read or booked any more; what was booked stays. Raises `Refused`."""
+
+    def edit(data: dict[str, Any]) -> None:
+        data["integrations"][found.name]["active"] = False
+
+    await make(runtime, edit)
+
+
+async def _placed_since(runtime: Runtime, found: SetUp, day: date, zone: str) -> int:
+    connector = await _connector(runtime, found.store)
+    began, now = datetime.combine(day, time.min, ZoneInfo(zone)), datetime.now(UTC)
+    count = 0
+    if isinstance(connector, ReadsOrders) and began <= now:
+        try:
+            async for page in connector.orders_created(began, now):
+                count += len(page.changes)
+                if count >= COUNTED:
+                    return COUNTED
+        except ConnectorError as error:
+            raise Refused(f"The orders since {day} could not be counted: {error}") from None
+    return count
+
+
+def _day(written: str) -> date | None:
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        return None
 
 
 async def _zone(runtime: Runtime, found: SetUp) -> str:

@@ -12,6 +12,7 @@ from ml_connector.web.api import (
     alerts,
     audit,
     configured,
+    connections,
     holds,
     mapping,
     overview,
@@ -50,7 +51,20 @@ async def description(person: Looks) -> dict[str, Any]:
     return _described()
 
 
-for _each in (overview, records, record, holds, plans, reconciliation, audit, alerts, users, configured, mapping):
+for _each in (
+    overview,
+    records,
+    record,
+    holds,
+    plans,
+    reconciliation,
+    audit,
+    alerts,
+    users,
+    configured,
+    connections,
+    mapping,
+):
     router.include_router(_each.router)
 
 

@@ -17,6 +17,7 @@ from ml_connector.web.api.problems import Refusal
 
 Looks = Annotated[Person, Depends(requires(Right.look))]
 Decides = Annotated[Person, Depends(requires(Right.decide))]
+Connects = Annotated[Person, Depends(requires(Right.connect))]
 Maps = Annotated[Person, Depends(requires(Right.map))]
 
 

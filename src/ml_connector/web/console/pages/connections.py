@@ -58,7 +58,7 @@ def heading(lines: Sequence[Line]) -> tuple[str, str]:
         )
     unused = [line for line in lines if not line.active]
     words = f"{plural(len(unused), 'is', 'are')} not used by anything live." if unused else "Each is in use."
-    return f"{spelled(len(lines))} {'connection answers' if len(lines) == 1 else 'connections answer'}", words
+    return f"{spelled(len(lines))} {'connection' if len(lines) == 1 else 'connections'}, no trouble", words
 
 
 @router.get("/of/{name}")

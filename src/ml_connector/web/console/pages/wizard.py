@@ -273,12 +273,22 @@ async def _do_dry_run(request: Request, found: SetUp, given: dict[str, str]) -> 
 
 
 async def _live(request: Request, found: SetUp, status: int = 200, **facts: Any) -> Response:
-    launch = await wizard.launch(pages_of(request).runtime, found)
-    return await _page(request, found, "live", status, launch=launch, **facts)
+    given: dict[str, str] = facts.get("given") or dict[str, str]()
+    first_day = given.get("cut_over") or request.query_params.get("cut_over", "")
+    try:
+        launch = await wizard.launch(pages_of(request).runtime, found, first_day)
+    except Refused as error:
+        return await _page(request, found, "live", 422, launch=None, refused=str(error))
+    return await _page(request, found, "live", status, launch=launch, counted=wizard.COUNTED, **facts)
 
 
 async def _do_live(request: Request, found: SetUp, given: dict[str, str]) -> str:
     runtime = pages_of(request).runtime
+    if "off" in given:
+        await wizard.switch_off(runtime, found)
+        return _at(found.name, "live", done="Switched off. Nothing is booked from now on; what was booked stays.")
+    if given.get("meant", "") != given.get("cut_over", ""):
+        raise Refused("The first day was changed. Read again what it means, then go live.")
     await wizard.go_live(runtime, found, given.get("cut_over", ""), given.get("tag", ""))
     found = await set_up.read(runtime, found.name) or found
     try:
