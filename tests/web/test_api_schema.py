@@ -45,6 +45,13 @@ LOST = Difference(Cause.DELETED, 3, "S1-O3", Decimal(9), Decimal(0), "EUR", "S1-
 LINE = name_of_finding(LOST)
 NAMES: dict[str, dict[str, Any]] = {
     "POST /api/v1/records/release": {"flow": "orders", "keys": ["1", "2"]},
+    "PUT /api/v1/connections/{connection}": {
+        "system": "s4hana",
+        "base_url": "https://spare.example",
+        "settings": {"company_code": "1710"},
+        "credentials": {"client_id": "ME", "client_secret": "a-spare-secret"},
+        "proxy": "",
+    },
     "POST /api/v1/alerts/mute": {"rule": "late"},
     "POST /api/v1/alerts/test": {"channel": "chat"},
     "POST /api/v1/users": {"name": "somebody.new"},
@@ -84,6 +91,7 @@ async def test_every_answer_is_as_the_description_says(scene: Scene, served: Ser
     async with served.client.post(f"{served.url}/api/v1/plans", json=body, headers=bearer) as answer:
         known["plan"] = str(json.loads(await answer.read())["plan"])
     known["version"] = "1"
+    known["connection"] = "spare"
     for what, table in (("mapping", "mappings"), ("policy", "policies")):
         (stored,) = await served.rows(f"SELECT content FROM {table} WHERE version = 1")
         known[what] = json.dumps(stored.content)

@@ -65,14 +65,15 @@ async def put(request: Request, connection: Called, given: ConnectionGiven, pers
     return ConnectionSaved(connection=connection, changes=[change.words for change in applied.changes])
 
 
-@router.delete("/connections/{connection}", operation_id="delete_connection", status_code=204)
-async def delete(request: Request, connection: Called, person: Connects) -> None:
+@router.delete("/connections/{connection}", operation_id="delete_connection")
+async def delete(request: Request, connection: Called, person: Connects) -> ConnectionSaved:
     """Takes it out of the configuration, with set-ups that were never live. 409 while a live integration uses it."""
     runtime = api_of(request).runtime
     line = await connections.one(runtime, connection)
     if line is None:
         raise Refusal(404, f"No connection is called {connection}.")
     try:
-        await connections.delete(runtime, line, connection)
+        applied = await connections.delete(runtime, line, connection)
     except Refused as error:
         raise Refusal(409, str(error)) from None
+    return ConnectionSaved(connection=connection, changes=[change.words for change in applied.changes])
