@@ -45,22 +45,22 @@ async def person(served: Served, role: Role, name: str = "", *, password: str = 
 # ---------------------------------------------------------------------- from where
 
 
-@pytest.mark.parametrize(
-    ("lines", "bucket"),
-    [
-        (["203.0.113.66", "192.0.2.44"], "address:192.0.2.44"),  # a proxy that writes a line of its own
-        (["203.0.113.66, 192.0.2.44:5678"], "address:192.0.2.44"),
-        (["203.0.113.66", "[2001:db8::7]:443"], "address:2001:db8::/64"),
-    ],
+HOPS = (
+    (["203.0.113.66", "192.0.2.44"], "address:192.0.2.44"),  # a proxy that writes a line of its own
+    (["203.0.113.66, 192.0.2.45:5678"], "address:192.0.2.45"),
+    (["203.0.113.66", "[2001:db8::7]:443"], "address:2001:db8::/64"),
 )
-async def test_a_hop_that_the_sender_made_up_does_not_count(database_url: str, lines: list[str], bucket: str) -> None:
+
+
+async def test_a_hop_that_the_sender_made_up_does_not_count(database_url: str) -> None:
     async with serving(database_url, settings=Settings.of({"ML_CONNECTOR_PROXIES": "127.0.0.1"})) as served:
-        headers = [("X-Forwarded-For", line) for line in lines]
         form = {"name": "dana", "password": "wrong"}
-        async with served.client.post(f"{served.url}/sign-in", data=form, headers=headers) as answer:
-            assert answer.status == 403
+        for lines, _ in HOPS:
+            headers = [("X-Forwarded-For", line) for line in lines]
+            async with served.client.post(f"{served.url}/sign-in", data=form, headers=headers) as answer:
+                assert answer.status == 403
         found = await served.rows("SELECT bucket FROM user_attempts WHERE bucket LIKE 'address:%'")
-    assert [row.bucket for row in found] == [bucket]
+    assert {row.bucket for row in found} == {bucket for _, bucket in HOPS}
 
 
 async def test_a_line_that_says_nothing_gives_its_place_back(served: Served) -> None:
@@ -183,7 +183,7 @@ async def test_a_password_in_an_older_form_is_stored_anew_once(served: Served) -
 # ---------------------------------------------------------------------- what no field can hold
 
 
-NOTHING = ("%00", "9" * 5_000, "99999999999999999999", "9999-12-31", "0001-01-01")
+NOTHING = ("%00", "9" * 5_000, "9999-12-31")
 LOOKED_AT = (
     "/records?q={}", "/records?flow={}", "/records?about={}", "/records?currency={}", "/records?after={}",
     "/records/1/orders/{}", "/records/1/{}/100", "/audit?record={}", "/audit?since={}", "/audit?until={}",
