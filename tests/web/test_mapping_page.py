@@ -1,5 +1,6 @@
 """Mapping and policy over HTTP: what is shown, drafts that are nobody's truth, saves that release what waited."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from ml_connector.config.policy import KEYS
 from ml_connector.desk.mapping import edit_of
 from ml_connector.desk.policy_words import GROUPS, SAYS
 from ml_connector.domain.access import Role
+from ml_connector.engine import drafts
 from tests.web.orders import orders
 from tests.web.serving import Served, serving
 from tests.web.visitors import COOKIE, Answer, Visitor, session, user
@@ -355,3 +357,20 @@ async def test_what_is_posted_locks_what_the_books_depend_on(served: Served) -> 
     assert "documents are posted under it" in review.text
     assert (await oscar.post("/mapping/save", comment="try")).status == 422
     assert len(await served.rows("SELECT 1 FROM policies")) == 1
+
+
+async def test_what_one_person_changes_in_two_windows_at_once_is_all_in_the_draft(served: Served) -> None:
+    clerk = await visitor(served, Role.clerk)
+    keys = ["SKU-1", "SKU-2"]
+    waiting = "SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    async with served.database.transaction() as sql:
+        await drafts.read(sql, 1, "user:clerk.ann", locked=True)
+        posts = [
+            asyncio.create_task(clerk.post("/mapping/paste", table="items", text=f"{key}\t1")) for key in keys
+        ]  # fmt: skip
+        async with asyncio.timeout(60):
+            while (await served.rows(waiting))[0].n < 2:
+                await asyncio.sleep(0.05)
+    assert [answer.status for answer in await asyncio.gather(*posts)] == [303, 303]
+    (row,) = await served.rows("SELECT mapping FROM drafts")
+    assert sorted(row.mapping["items"]) == keys
