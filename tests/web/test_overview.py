@@ -10,6 +10,9 @@ from sqlalchemy import text
 from ml_connector.domain.access import Role
 from ml_connector.engine import checks
 from ml_connector.engine.checks import Result, Step
+from ml_connector.engine.records import Claimed, Lane
+from ml_connector.engine.runs import Done, Run
+from ml_connector.flows.upkeep import PulseFlow
 from tests.web.serving import Served, serving
 from tests.web.visitors import COOKIE, Visitor, session, user
 
@@ -95,6 +98,24 @@ async def test_the_test_pair_is_told_in_one_line(served: Served, failed: str) ->
         assert "Test pair: it stopped at the post-back: late" in text
     else:
         assert "Test pair: order, document, post-back and stock came through in 38 s, 6 min ago." in text
+
+
+async def test_a_worker_samples_flows_and_connections(served: Served) -> None:
+    store, erp = await sides(served)
+    call = text(
+        "INSERT INTO audit (integration, at, correlation, kind, connection, data) VALUES"
+        " (1, statement_timestamp() - interval '20 s', 'c', 'call', :connection, CAST(:data AS jsonb))"
+    )
+    async with served.database.connect() as sql:
+        await sql.execute(call, {"connection": store, "data": '{"status": 200, "duration_s": 0.2}'})
+    runtime = served.app.state.pages.runtime
+    claimed = Claimed("all", 1, None, 0, None, False)
+    done = await PulseFlow(runtime).run(Run(Lane(1, "system:pulse"), 1, 0, 30.0, (claimed,)))
+    assert isinstance(done["all"], Done)
+    sampled = await served.rows("SELECT connection, calls, median_ms FROM connection_pulses ORDER BY connection")
+    assert {row.connection: (row.calls, row.median_ms) for row in sampled} == {store: (1, 200.0), erp: (0, None)}
+    flows = {row.flow for row in await served.rows("SELECT flow FROM pulses")}
+    assert "orders" in flows
 
 
 async def test_figures_lead_to_how_they_went(served: Served) -> None:
