@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from ml_connector.desk import payloads, wording
 from ml_connector.desk.records import Listed, listed
+from ml_connector.desk.sides import system_title
 from ml_connector.domain.codec import document_from_json
 from ml_connector.domain.documents import ITEMISED, Document, Kind, Role
 from ml_connector.engine import audit_queries, postings, wishes
@@ -61,6 +63,7 @@ class Paper:
 class Payload:
     """A call under a step. `request` and `answer` as the person may see them."""
 
+    system: str
     method: str
     url: str
     status: str
@@ -176,8 +179,9 @@ def why_of(shown: Listed, papers: Sequence[Posting], erp: str) -> Why | None:
 
 
 def _booked(papers: Sequence[Posting]) -> str:
-    live = [posting for posting in papers if posting.state in postings.LIVE and posting.kind != Kind.CUSTOMER.value]
-    return "" if live else " Nothing was booked, so nothing has to be undone."
+    never = (State.PLANNED, State.REJECTED, State.VOID)
+    booked = [posting for posting in papers if posting.state not in never and posting.kind != Kind.CUSTOMER.value]
+    return "" if booked else " Nothing was booked, so nothing has to be undone."
 
 
 _STATES: Mapping[State, tuple[str, str]] = {
@@ -270,9 +274,9 @@ def step_of(row: Row, *, reveal: bool) -> Step:
     if row.kind == "call":
         payload = _payload(row.data, reveal=reveal)
         state = "synced" if payload.status.startswith("2") else "dead"
-        title = f"{payload.method} {payload.url.partition('?')[0]}"
+        title = f"{payload.method} {urlsplit(payload.url).path}"
         said = (
-            f"{row.data.get('system', '')} answered {payload.status}"
+            f"{system_title(payload.system)} answered {payload.status}"
             if payload.status
             else str(row.data.get("error", ""))
         )
@@ -312,6 +316,7 @@ def _payload(data: Mapping[str, Any], *, reveal: bool) -> Payload:
     seconds = data.get("duration_s")
     url = str(data.get("url", ""))
     return Payload(
+        str(data.get("system", "")),
         str(data.get("method", "")),
         url if reveal else payloads.without_mail(url),
         str(data.get("status") or ""),

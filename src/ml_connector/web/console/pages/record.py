@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from ml_connector.connectors.errors import ConnectorError
 from ml_connector.desk import actions, amounts, audit, record, wording
+from ml_connector.desk.timeline import folded
 from ml_connector.domain.access import Person, Right
 from ml_connector.web.access import requires
 from ml_connector.web.console.frame import pages_of
@@ -34,8 +35,8 @@ async def show(request: Request, integration: int, flow: str, key: str, person: 
         await audit.note_look(pages.database, integration, {"where": "record", "record": f"{flow}:{key}"})
     money, unread = await _money(request, integration, flow, key)
     return await pages.render(
-        request, "record.html", here="records", story=story, row=story.listed.row, choice=choice, reveal=reveal,
-        done=request.query_params.get("done", ""), money=money, unread=unread,
+        request, "record.html", here="records", story=story, lines=folded(story.steps), row=story.listed.row,
+        choice=choice, reveal=reveal, done=request.query_params.get("done", ""), money=money, unread=unread,
     )  # fmt: skip
 
 
