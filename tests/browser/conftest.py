@@ -108,11 +108,11 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.fixture
 async def console(served: Served, browser: Browser) -> AsyncIterator[Console]:
     """Signed in as an operator."""
-    async with await _signed_in(served, browser, Role.operator) as made:
+    async with await signed_in(served, browser, Role.operator) as made:
         yield Console(served, made, await made.new_page())
 
 
-async def _signed_in(served: Served, browser: Browser, role: Role) -> BrowserContext:
+async def signed_in(served: Served, browser: Browser, role: Role) -> BrowserContext:
     context = await browser.new_context(viewport={"width": 1440, "height": 1000}, reduced_motion="reduce")
     value = await session(served, await user(served, role, f"{role}-dana"))
     await context.add_cookies([{"name": COOKIE, "value": value, "url": served.url}])
