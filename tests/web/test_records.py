@@ -3,11 +3,16 @@
 import csv
 import io
 from collections.abc import AsyncIterator
+from decimal import Decimal
 
 import pytest
 
 from ml_connector.desk import records
 from ml_connector.domain.access import Role
+from ml_connector.engine import labels
+from ml_connector.engine.labels import Label
+from ml_connector.engine.views import record_list
+from ml_connector.web.console.pages import records as records_page
 from tests.web.orders import orders
 from tests.web.serving import Served, serving
 from tests.web.visitors import COOKIE, Visitor, session, user
@@ -49,6 +54,26 @@ async def test_an_export_that_is_cut_off_says_so(served: Served, monkeypatch: py
     lines = (await (await visitor(served, Role.viewer)).get("/records/export.csv")).text.splitlines()
     assert len(lines) == 12
     assert lines[-1] == "More than 10 records match: narrow the query for the rest."
+
+
+async def test_a_search_that_too_many_match_says_so_on_the_page_and_in_its_export(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [str(number) for number in range(100, 112)]
+    await orders(served, "held", *keys)
+    async with served.database.connect() as sql:
+        await labels.note(
+            sql, 1, "orders", [Label(key, key, "Moreau & Fils", "", Decimal(1), "EUR", None, None, ()) for key in keys]
+        )
+    monkeypatch.setattr(record_list, "GATHERED", 10)
+    monkeypatch.setattr(records, "GATHERED", 10)
+    monkeypatch.setattr(records_page, "GATHERED", 10)
+    ann = await visitor(served, Role.viewer)
+    told = (await ann.get("/records?q=moreau")).text
+    assert "more than 10 match: add a word" in told
+    assert "10+" in told
+    lines = (await ann.get("/records/export.csv?q=moreau")).text.splitlines()
+    assert "More than 10 records match the search, these are some: add a word." in lines[-1]
 
 
 async def test_what_is_held_of_the_selected_is_released(served: Served) -> None:

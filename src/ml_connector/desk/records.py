@@ -8,7 +8,7 @@ from ml_connector.desk import wording
 from ml_connector.engine.audit_queries import csv_line
 from ml_connector.engine.database import Database
 from ml_connector.engine.views import record_list
-from ml_connector.engine.views.record_list import Counts, Document, Filter, Row
+from ml_connector.engine.views.record_list import GATHERED, Counts, Document, Filter, Row
 
 STANDS = ("posted", "checked")
 
@@ -88,7 +88,7 @@ COLUMNS = (
 """Of the CSV. Moments are UTC (ISO 8601), amounts have a dot and no grouping, documents are parted by semicolons."""
 
 EXPORTED = 50_000
-"""So many lines at most: what matches beyond is left out, and the last line says so."""
+"""So many lines at most: what matches beyond, or beyond what a search gathers, is left out; the last line says so."""
 
 _AT_ONCE = 500
 
@@ -106,6 +106,8 @@ async def export(
             yield _line(listed(row, erps.get(row.integration, "the ERP")), names)
         written += len(page.rows)
         after = page.after
+        if page.capped and not after:
+            yield csv_line((f"More than {GATHERED:,} records match the search, these are some: add a word.",))
         if not after:
             return
     yield csv_line((f"More than {EXPORTED:,} records match: narrow the query for the rest.",))

@@ -1,7 +1,7 @@
 """Finding records: by number, customer, SKU, document or correlation; by flow, status, reason and time. Newest first.
 
-Pages are cut by key, so that the thousandth costs what the first does. A search gathers at most `ENOUGH` candidates;
-counts stop there too and say so.
+Pages are cut by key, so that the thousandth costs what the first does. A search gathers at most `GATHERED` candidates,
+counts stop at `ENOUGH`, and both say so.
 """
 
 import base64
@@ -18,6 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ml_connector.engine import labels
 
 ENOUGH = 10_000
+GATHERED = 5_000
+"""Of a beginning that so many share nobody reads the end; another word finds what is sought."""
 PAGE = 50
 STATUSES = ("running", "waiting", "held", "uncertain", "dead", "excluded", "synced")
 
@@ -84,7 +86,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`after`: the cursor of the next page, empty at the end. `capped`: more than `ENOUGH` match the search."""
+    """`after`: the cursor of the next page, empty at the end. `capped`: more than `GATHERED` match the search."""
 
     rows: tuple[Row, ...]
     after: str
@@ -93,7 +95,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Status -> how many, at most `ENOUGH` each (then there are more)."""
+    """Status -> how many, at most `ENOUGH` each, of a search `GATHERED` (then there are more)."""
 
     by_status: Mapping[str, int] = field(default_factory=dict[str, int])
 
@@ -136,7 +138,7 @@ _FOUND = """
 WITH found AS MATERIALIZED (
   (SELECT integration, flow, key FROM labels
     WHERE integration = ANY(CAST(:integrations AS int[])) AND :terms <> '' AND terms @@ CAST(:terms AS tsquery)
-    LIMIT :enough)
+    LIMIT :gathered)
   UNION SELECT integration, flow, record_key FROM postings
     WHERE integration = ANY(CAST(:integrations AS int[])) AND number = :asked
   UNION SELECT integration, flow, record_key FROM postings
@@ -215,7 +217,7 @@ async def page(connection: AsyncConnection, filter: Filter, *, after: str = "", 
     """One page. `after`: the cursor of the page before. Raises `ValueError` for a cursor that is none."""
     parameters = {**_parameters(filter), **_cursor(after), "limit": limit + 1}
     found = (await connection.execute(_statement(filter), parameters)).mappings().all()
-    capped = bool(filter.asked and found and found[0]["candidates"] >= ENOUGH)
+    capped = bool(filter.asked and found and found[0]["candidates"] >= GATHERED)
     shown = found[:limit]
     documents = await _documents(connection, shown)
     rows = tuple(
@@ -285,7 +287,8 @@ def _parameters(filter: Filter) -> dict[str, Any]:
     return {
         "integrations": list(filter.integrations), "flow": filter.flow, "status": filter.status,
         "reason": filter.reason, "about": filter.about, "since": filter.since, "currency": filter.currency,
-        "asked": asked.replace("\x00", ""), "terms": labels.query_of(asked), "enough": ENOUGH + 1,
+        "asked": asked.replace("\x00", ""), "terms": labels.query_of(asked),
+        "enough": ENOUGH + 1, "gathered": GATHERED + 1,
         "references": [reference.replace("\x00", ""), *([base] if generation.isdecimal() else [])],
         "flows": list(FLOWS),
     }  # fmt: skip

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from ml_connector.desk import actions, records
 from ml_connector.desk.records import Listed
-from ml_connector.engine.views.record_list import ENOUGH, Filter
+from ml_connector.engine.views.record_list import ENOUGH, GATHERED, Filter
 from ml_connector.web.api.parts import Decides, Looks, api_of
 from ml_connector.web.api.problems import Refusal, bad_cursor
 from ml_connector.web.api.shapes import (
@@ -70,9 +70,10 @@ class RecordPage(BaseModel):
     next: str | None
     counts: dict[str, int] = Field(
         examples=[{"held": 3, "synced": 9800}],
-        description=f"By status, whatever `status`, `reason`, `about` and `currency` ask for; above {ENOUGH}: more.",
+        description="By status, whatever `status`, `reason`, `about` and `currency` ask for; "
+        f"above {ENOUGH}, of a search {GATHERED}: more.",
     )
-    capped: bool = Field(description=f"More than {ENOUGH} match the search; these are some of them.")
+    capped: bool = Field(description=f"More than {GATHERED} match the search; these are some of them.")
 
 
 @router.get("", operation_id="records")

@@ -15,7 +15,7 @@ from ml_connector.domain.access import Person, Right
 from ml_connector.domain.money import minor_unit
 from ml_connector.engine.database import Database
 from ml_connector.engine.views import record_list
-from ml_connector.engine.views.record_list import ENOUGH, STATUSES, Filter
+from ml_connector.engine.views.record_list import ENOUGH, GATHERED, STATUSES, Filter
 from ml_connector.web.access import requires, still
 from ml_connector.web.console.frame import Frame, pages_of
 from ml_connector.web.console.pages import plan
@@ -51,7 +51,8 @@ async def show(request: Request, person: Person = LOOKS) -> Response:
     return await pages.render(
         request, "records.html", here="records", found=found, filter=filter, query=Query(request), spans=SPANS,
         exported=records.EXPORTED, live=_live(request, found),
-        statuses=STATUSES, enough=ENOUGH, minor=minor, done=request.query_params.get("done", ""),
+        statuses=STATUSES, enough=GATHERED if filter.asked else ENOUGH, minor=minor,
+        done=request.query_params.get("done", ""),
     )  # fmt: skip
 
 
