@@ -9,13 +9,14 @@ from ml_connector.config.apply import Applied
 from ml_connector.config.edit import Edit, save
 from ml_connector.config.load import checked
 from ml_connector.config.problems import ConfigError
+from ml_connector.config.setup import REMOVED
 from ml_connector.config.source import Source
 from ml_connector.connectors.base import Check
 from ml_connector.connectors.systems import UnknownSystem, find_system, systems
 from ml_connector.desk import forms
 from ml_connector.desk.actions import Refused
 from ml_connector.desk.forms import Form, Kept, Typed
-from ml_connector.desk.overview import system_title
+from ml_connector.desk.sides import system_title
 from ml_connector.engine import audit_queries
 from ml_connector.engine.actor import actor
 from ml_connector.engine.audit_queries import Question, Row
@@ -105,7 +106,7 @@ async def history(runtime: Runtime, connection: int) -> Sequence[Row]:
 
 def removed(integration: Integration) -> bool:
     """No longer in the configuration; kept because postings name it."""
-    return bool(integration.content.get("removed"))
+    return bool(integration.content.get(REMOVED))
 
 
 def form_of(line: Line) -> Form | None:

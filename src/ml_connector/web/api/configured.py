@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 
-from ml_connector.desk.overview import system_title
+from ml_connector.desk.sides import system_title
 from ml_connector.domain.access import RIGHTS
 from ml_connector.engine.breaker import all_states
 from ml_connector.web.api.parts import Looks, api_of

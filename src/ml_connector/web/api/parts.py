@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from ml_connector.desk.overview import system_title
+from ml_connector.desk.sides import system_title
 from ml_connector.domain.access import Person, Right
 from ml_connector.engine.database import Database
 from ml_connector.engine.registry import Connection, Integration, Registry

@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse
 
 from ml_connector.desk import formats, reconciliation, wording
 from ml_connector.desk.holds import Charts
-from ml_connector.desk.overview import system_title
+from ml_connector.desk.sides import system_title
 from ml_connector.domain.access import Person, Right, lowest
 from ml_connector.engine import pulse
 from ml_connector.engine.registry import Integration

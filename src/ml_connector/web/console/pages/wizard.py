@@ -14,8 +14,8 @@ from ml_connector.desk import connections, first_mapping, forms, set_up, wizard
 from ml_connector.desk.actions import Refused
 from ml_connector.desk.connections import Unusable
 from ml_connector.desk.forms import Form, Typed
-from ml_connector.desk.overview import system_title
 from ml_connector.desk.set_up import SetUp
+from ml_connector.desk.sides import system_title
 from ml_connector.domain.access import Person, Right
 from ml_connector.web.access import requires
 from ml_connector.web.access.parts import access_of
